@@ -1,0 +1,451 @@
+"""THE WAIST IN: all that a rule may know about a file, as frozen tables.
+
+A fact may be added only if it can be described without naming a rule. Nothing
+here knows LibCST: an ``Anchor`` is handed on, ``source`` and ``fixing`` open it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from .grad import Answer, GradMode
+from .settings import Settings
+
+Anchor = object
+"""A place in the file. Compared by identity; opaque to rules."""
+
+
+class Kind(Enum):
+    """What a name or an expression holds."""
+
+    UNKNOWN = "unknown"
+    MODEL = "model"
+    """An ``nn.Module`` with weights, as far as we know."""
+    CRITERION = "criterion"
+    """A loss: a module without weights, or a function."""
+    PARAMETER = "parameter"
+    """A leaf that an optimizer trains: ``nn.Parameter``, ``model.weight``, an item of ``parameters()``."""
+    PARAMETERS = "parameters"
+    """Several of them: ``model.parameters()``, ``list(model.parameters())``."""
+    TENSOR = "tensor"
+    DATA = "data"
+    """What a loader or a caller hands in: presumed not to require gradients."""
+    LOADER = "loader"
+    OPTIMIZER = "optimizer"
+    SCALER = "scaler"
+    """``GradScaler``, ``Accelerator``, ``Fabric``: what calls backward for us."""
+    STATE = "state"
+    """A ``state_dict()``: its tensors are detached."""
+    SWITCH = "switch"
+    """A grad-mode context manager."""
+    FUNCTION = "function"
+    CLASS = "class"
+    INSTANCE = "instance"
+    """An object of a class of this file that is no module."""
+    API = "api"
+    """A name of a library, not called: ``torch.no_grad``."""
+    CONTAINER = "container"
+    PLAIN = "plain"
+    """A Python value without gradients: a number, a string, an array, ``None``."""
+
+
+class Loss(Enum):
+    """How a value lost its graph, or never had one."""
+
+    NO_GRAD = "no_grad"
+    INFERENCE = "inference_mode"
+    DETACH = "detach"
+    DATA = "data"
+    ITEM = "item"
+    NUMPY = "numpy"
+    FACTORY = "factory"
+    """Made from Python numbers: ``torch.tensor(...)``, ``torch.zeros(...)``."""
+    NON_DIFFERENTIABLE = "non_differentiable"
+    """``argmax``, comparisons, integer casts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Where, and how, a value lost its graph."""
+
+    how: Loss
+    at: Anchor
+
+
+class Leaf(Enum):
+    """Why a value is believed to be a leaf that requires gradients."""
+
+    PARAMETERS = "an item of parameters()"
+    ATTRIBUTE = "weight or bias of a module"
+    REGISTERED = "assigned nn.Parameter"
+    REQUIRES_GRAD = "made with requires_grad"
+    HAS_GRAD = "its .grad is read"
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What an expression holds, where it is used."""
+
+    kind: Kind = Kind.UNKNOWN
+    label: str = ""
+    """As the file writes it: ``self.net``; empty for an expression without a name."""
+    api: str = ""
+    """Canonical name of the library class or function it is, or was made by."""
+    requires_grad: Answer = Answer.UNKNOWN
+    is_leaf: Answer = Answer.UNKNOWN
+    is_inference: Answer = Answer.UNKNOWN
+    """Whether it is an inference tensor (made under ``inference_mode``)."""
+    is_view: bool = False
+    """A view of another tensor: ``y[0]``, ``y.t()``."""
+    leaf: Leaf | None = None
+    cut: Cut | None = None
+    made_under: GradMode = GradMode.UNKNOWN
+    made_at: Anchor | None = None
+    forwards: frozenset[Anchor] = frozenset()
+    """Anchors of the ``Forward`` rows it was computed from."""
+
+
+NOTHING_KNOWN = Value()
+
+
+class Role(Enum):
+    """What a class is to torch or a framework, by its base classes."""
+
+    NONE = "none"
+    MODULE = "module"
+    LIGHTNING = "lightning"
+    """A ``LightningModule`` (a module as well)."""
+    CALLBACK = "callback"
+    """A Lightning ``Callback``."""
+    OPTIMIZER = "optimizer"
+    AUTOGRAD_FUNCTION = "autograd function"
+    TRAINER = "trainer"
+    """A Hugging Face ``Trainer``."""
+    TEST_CASE = "test case"
+
+
+@dataclass(frozen=True, slots=True)
+class Class:
+    """A class statement."""
+
+    anchor: Anchor
+    name: str
+    bases: tuple[str, ...]
+    """Canonical names, through classes of the file."""
+    role: Role
+
+
+class Guard(Enum):
+    """Who decides the grad mode a function is entered under."""
+
+    NOBODY = "nobody"
+    """No caller in the file: gradients are presumed on, torch's default."""
+    CALLERS = "callers"
+    FRAMEWORK = "framework"
+    """A framework calls it: Lightning's ``validation_step``, a hook, ``Function.forward``."""
+    ELSEWHERE = "elsewhere"
+    """It is handed to somebody we do not know."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Function:
+    """A ``def`` or ``lambda``."""
+
+    anchor: Anchor
+    name: str
+    parent: Function | None
+    """The function it is nested in."""
+    owner: Class | None
+    """The class it is a method of."""
+    is_async: bool
+    is_generator: bool
+    is_test: bool
+    """Whether pytest or unittest collect it."""
+    decorators: tuple[str, ...]
+    """Canonical names of its decorators, top down."""
+    guard: Guard
+    entry: GradMode
+    """The modes it is called under, before its own decorators."""
+    entered_on: bool
+    """Whether some caller certainly calls it with gradients on."""
+    parameters: tuple[str, ...]
+
+    @property
+    def qualified(self) -> str:
+        """``Trainer.evaluate``."""
+        return f"{self.owner.name}.{self.name}" if self.owner else self.name
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Loop:
+    """A ``for``, a ``while``, or a comprehension."""
+
+    anchor: Anchor
+    function: Function | None
+    parent: Loop | None
+    iterates: Value
+    """Of a ``while``: nothing known."""
+    grad: GradMode
+    """At its header."""
+    statement: Anchor
+    is_comprehension: bool = False
+    is_while: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something happens."""
+
+    function: Function | None
+    """``None`` at module level."""
+    loops: tuple[Loop, ...]
+    """Of the same function, outermost first."""
+    grad: GradMode
+    """The modes possible here."""
+    on_for_some_caller: bool
+    """Whether gradients are certainly on here for at least one caller of the function."""
+    statement: Anchor
+    """The innermost statement around it."""
+    block: Anchor
+    """The block that statement stands in: what stands in one block can be wrapped together."""
+    switches: tuple[Switch, ...]
+    """The grad-mode ``with`` items around it in the same function, outermost first."""
+    tests: tuple[str, ...] = ()
+    """The names that the conditions around it test: ``train`` in ``if train:``."""
+
+
+class Form(Enum):
+    """How a grad-mode switch is used."""
+
+    WITH = "with"
+    DECORATOR = "decorator"
+    CLASS_DECORATOR = "class decorator"
+    STATEMENT = "statement"
+    """An expression statement: effective for ``set_grad_enabled`` alone."""
+    ENTERED = "entered"
+    """``stack.enter_context(...)`` or ``__enter__``."""
+    STORED = "stored"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Switch:
+    """A grad-mode switch, used."""
+
+    anchor: Anchor
+    """The ``with`` item's expression, the decorator or the statement."""
+    owner: Anchor
+    """The ``with``, the ``def`` or the statement that it belongs to."""
+    api: str
+    """Canonical: ``torch.no_grad``."""
+    form: Form
+    called: bool
+    """Whether it has its parentheses."""
+    before: GradMode
+    after: GradMode
+    function: Function | None
+    """Around a ``with`` or statement; of a decorator: the decorated one."""
+    arguments: tuple[Value, ...] = ()
+
+
+class Evaluated(Enum):
+    """How we know that a model is in evaluation mode."""
+
+    HERE = "in this function"
+    CALLER = "by every caller"
+    MODULE_LEVEL = "at module level"
+    CONSTRUCTOR = "in __init__"
+    NOT = "not known"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Forward:
+    """A model is called."""
+
+    anchor: Anchor
+    place: Place
+    model: Value
+    training: Answer
+    """Whether the model is in training mode there."""
+    evaluated: Evaluated
+    frozen: Answer
+    """Whether none of its weights requires gradients."""
+    inputs_require_grad: Answer
+    method: str
+    """``__call__``, ``forward``, or the method's name."""
+    via: Function | None = None
+    """The function of this file that runs it, when the call is to a helper."""
+    discarded: bool = False
+    """An expression statement: nobody uses the result."""
+
+
+class Purpose(Enum):
+    """What becomes of the result of a forward pass."""
+
+    GRADIENT = "gradient"
+    """``backward``, ``autograd.grad``: it is differentiated."""
+    VALUE = "value"
+    """``.item()``, ``argmax``, a comparison, ``.detach()``, ``.cpu().numpy()``, printed."""
+    ACCUMULATED = "accumulated"
+    """``total += loss``, ``outputs.append(out)``: kept, with its graph."""
+    CALL = "call"
+    """Handed to a function that we do not know."""
+    RETURNED = "returned"
+    YIELDED = "yielded"
+    STORED = "stored"
+    """In an attribute, a global or an object that outlives the function."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A use of a value that was computed from forward passes."""
+
+    anchor: Anchor
+    place: Place
+    value: Value
+    purpose: Purpose
+    callee: str = ""
+    """The function or method it is handed to."""
+    into: str = ""
+    """What accumulates it: ``total``."""
+
+
+class Differentiation(Enum):
+    """What asks autograd for gradients."""
+
+    BACKWARD = "backward"
+    """``t.backward()``."""
+    AUTOGRAD_BACKWARD = "torch.autograd.backward"
+    AUTOGRAD_GRAD = "torch.autograd.grad"
+    HELPER = "helper"
+    """``accelerator.backward(t)``, ``self.manual_backward(t)``, ``optimizer.backward(t)``."""
+    FUNCTIONAL = "functional"
+    """``torch.autograd.functional.jacobian``, ``torch.func.grad``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backward:
+    """Autograd is asked for gradients."""
+
+    anchor: Anchor
+    place: Place
+    target: Value
+    how: Differentiation
+    api: str = ""
+
+
+class Manner(Enum):
+    """How a tensor is changed in place."""
+
+    AUGMENTED = "augmented"
+    """``w -= ...``."""
+    METHOD = "method"
+    """``w.add_(...)``."""
+    ITEM = "item"
+    """``w[...] = ...``, ``w[...] -= ...``."""
+    OUT = "out"
+    """``out=w``."""
+    FOREACH = "foreach"
+    """``torch._foreach_add_(params, ...)``."""
+    DATA = "data"
+    """``w.data = ...``, ``w.data.add_(...)``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A tensor is changed in place."""
+
+    anchor: Anchor
+    place: Place
+    target: Value
+    manner: Manner
+    operation: str
+    """``-=``, ``add_``, ``copy_``, ``out``."""
+    sources: tuple[Value, ...]
+    """The values that the new content is computed from."""
+    view: bool
+    """Whether what is written is a view of the target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A name or an attribute is bound."""
+
+    anchor: Anchor
+    """The whole statement."""
+    place: Place
+    target: Value
+    """What is bound, with what it held before."""
+    value: Value
+    """What it holds afterwards."""
+    expression: Anchor
+    """The right side."""
+    reads: tuple[Value, ...]
+    """The names and attributes that the right side reads, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModeSwitch:
+    """``model.eval()`` or ``model.train(...)``."""
+
+    anchor: Anchor
+    place: Place
+    model: Value
+    training: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of a known library function or method, or of a function of this file."""
+
+    anchor: Anchor
+    place: Place
+    api: str
+    """Canonical name (``torch.tensor``), or ``.name`` for a method of an unknown object."""
+    receiver: Value
+    """The object of a method call."""
+    arguments: tuple[Value, ...]
+    keywords: tuple[tuple[str, Value], ...]
+    function: Function | None = None
+    """The function of this file that is called."""
+    is_statement: bool = False
+    """Whether the result is thrown away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Yield:
+    """A ``yield``, ``yield from`` or ``await``."""
+
+    anchor: Anchor
+    place: Place
+    is_await: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reveal:
+    """What is known at a marked point, for the tests of the analysis."""
+
+    anchor: Anchor
+    grad: GradMode
+    value: Value
+    training: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """Everything known about one file, each table in the order of evaluation."""
+
+    settings: Settings = field(default_factory=Settings)
+    functions: tuple[Function, ...] = ()
+    classes: tuple[Class, ...] = ()
+    loops: tuple[Loop, ...] = ()
+    switches: tuple[Switch, ...] = ()
+    forwards: tuple[Forward, ...] = ()
+    uses: tuple[Use, ...] = ()
+    backwards: tuple[Backward, ...] = ()
+    writes: tuple[Write, ...] = ()
+    assignments: tuple[Assignment, ...] = ()
+    mode_switches: tuple[ModeSwitch, ...] = ()
+    calls: tuple[Call, ...] = ()
+    yields: tuple[Yield, ...] = ()
+    reveals: tuple[Reveal, ...] = ()

@@ -1,0 +1,97 @@
+"""What grad mode can be at a point of a program, and how it changes.
+
+Source: https://docs.pytorch.org/docs/stable/notes/autograd.html#grad-modes and
+``tests/truth``, which runs each claim on torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Flag
+
+
+class GradMode(Flag):
+    """The modes that are possible at one point; ``|`` is how two branches meet.
+
+    A rule asks ``is GradMode.ON``: where branches disagree the answer is a
+    union, which is no single mode, so doubt never becomes a false alarm.
+    """
+
+    NEVER = 0
+    """The point is not reached."""
+    ON = 1
+    """Operations record a graph."""
+    OFF = 2
+    """``torch.no_grad()``: nothing is recorded."""
+    INFERENCE = 4
+    """``torch.inference_mode()``: nothing is recorded, tensors never can."""
+    NOT_ON = 6
+    """Nothing is recorded, in one way or the other."""
+    UNKNOWN = 7
+
+    @property
+    def records(self) -> Answer:
+        """Whether operations here record a graph."""
+        return (Answer.YES if self & GradMode.ON else Answer.NEVER) | (
+            Answer.NO if self & GradMode.NOT_ON else Answer.NEVER
+        )
+
+
+class Answer(Flag):
+    """A fact that may be known or not; ``|`` is how two branches meet."""
+
+    NEVER = 0
+    YES = 1
+    NO = 2
+    UNKNOWN = 3
+
+
+_MODES = (GradMode.ON, GradMode.OFF, GradMode.INFERENCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """How grad mode changes: what it is after, for each mode before.
+
+    The body of ``with torch.no_grad()`` is one shift, all that happened since
+    a function was entered is another; they compose.
+    """
+
+    on: GradMode
+    off: GradMode
+    inference: GradMode
+
+    def of(self, before: GradMode) -> GradMode:
+        """The modes possible afterwards, from the modes possible before."""
+        after = GradMode.NEVER
+        if before & GradMode.ON:
+            after |= self.on
+        if before & GradMode.OFF:
+            after |= self.off
+        if before & GradMode.INFERENCE:
+            after |= self.inference
+        return after
+
+    def then(self, later: Shift) -> Shift:
+        """This change followed by a later one."""
+        return Shift(later.of(self.on), later.of(self.off), later.of(self.inference))
+
+    def __or__(self, other: Shift) -> Shift:
+        """Either change: where two branches meet."""
+        return Shift(self.on | other.on, self.off | other.off, self.inference | other.inference)
+
+
+KEEP = Shift(*_MODES)
+"""Nothing changes: ``nullcontext``, ``autocast``, an open file."""
+NO_GRAD = Shift(GradMode.OFF, GradMode.OFF, GradMode.INFERENCE)
+ENABLE_GRAD = Shift(GradMode.ON, GradMode.ON, GradMode.INFERENCE)
+"""``enable_grad`` does not lift inference mode."""
+SET_UNKNOWN = NO_GRAD | ENABLE_GRAD
+"""``set_grad_enabled(expression)``."""
+INFERENCE = Shift(GradMode.INFERENCE, GradMode.INFERENCE, GradMode.INFERENCE)
+NOT_INFERENCE = Shift(GradMode.ON, GradMode.ON, GradMode.ON)
+"""``inference_mode(False)`` turns grad mode on, under ``no_grad`` as well."""
+ANYTHING = Shift(GradMode.UNKNOWN, GradMode.UNKNOWN, GradMode.UNKNOWN)
+"""Somebody else's switch, of which we know nothing."""
+UNREACHED = Shift(GradMode.NEVER, GradMode.NEVER, GradMode.NEVER)
+"""After ``return`` or ``raise``: meets any other without changing it."""
