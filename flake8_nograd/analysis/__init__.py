@@ -1,0 +1,66 @@
+"""HOW WE KNOW: a LibCST module in, facts out; knows no rule."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from ..facts import Class, FileFacts, Function, Role
+from ..settings import Settings
+from .context import Context
+from .knowledge import FunctionKnowledge, Knowledge, settle_callers
+from .recorder import Recorder, Surroundings
+from .state import State
+from .walk import Walk
+
+ROUNDS = 4
+"""Walks of the file: each knows of calls, returns and attributes what the last one learned."""
+
+
+def facts_of(module: cst.Module, settings: Settings | None = None) -> FileFacts:
+    """All facts of one file."""
+    known = Knowledge()
+    recorder = Recorder(settings or Settings())
+    for number in range(ROUNDS):
+        last = number == ROUNDS - 1
+        recorder = Recorder(settings or Settings(), quiet=0 if last else 1)
+        learned = Knowledge(modules=set(known.modules))
+        context = Context(known, learned, recorder, State(), Surroundings())
+        module.visit(Walk(context))
+        if last:
+            break
+        settle_callers(learned)
+        _rows(learned)
+        known = learned
+    return recorder.freeze(known)
+
+
+def _rows(knowledge: Knowledge) -> None:
+    """The rows of functions and classes, which the last walk refers to."""
+    for owner in knowledge.classes.values():
+        owner.row = Class(owner.node, owner.node.name.value, owner.bases, owner.role)
+    for each in knowledge.functions.values():
+        _function_row(knowledge, each)
+
+
+def _function_row(knowledge: Knowledge, each: FunctionKnowledge) -> Function:
+    if each.row is not None:
+        return each.row
+    parent = knowledge.functions.get(each.parent) if each.parent is not None else None
+    owner = knowledge.classes.get(each.owner) if each.owner is not None else None
+    name = each.node.name.value if isinstance(each.node, cst.FunctionDef) else "<lambda>"
+    row = owner.row if owner is not None else None
+    each.row = Function(
+        each.node,
+        name,
+        _function_row(knowledge, parent) if parent is not None else None,
+        row,
+        isinstance(each.node, cst.FunctionDef) and each.node.asynchronous is not None,
+        each.is_generator,
+        name.startswith("test") and (row is None or row.role is Role.TEST_CASE or row.name.startswith("Test")),
+        each.decorators,
+        each.guard,
+        each.entry,
+        each.entered_on,
+        each.parameters,
+    )
+    return each.row

@@ -1,0 +1,1005 @@
+"""What a call does and gives, its callee and arguments being known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import libcst as cst
+
+from .. import naming, torch_api
+from ..facts import (
+    Backward,
+    Call,
+    Cut,
+    Differentiation,
+    Evaluated,
+    Form,
+    Forward,
+    Kind,
+    Leaf,
+    Loss,
+    Manner,
+    ModeSwitch,
+    Purpose,
+    Reveal,
+    Role,
+    Switch,
+    Write,
+)
+from ..grad import ENABLE_GRAD, KEEP, SET_UNKNOWN, Answer, GradMode, Shift
+from ..grad import INFERENCE as INFERENCE_SHIFT
+from ..grad import NO_GRAD as NO_GRAD_SHIFT
+from ..grad import NOT_INFERENCE as NOT_INFERENCE_SHIFT
+from .context import Context, parameter_of
+from .knowledge import Def, Run
+from .state import Setting, setting_of
+from .value import DATA, NONE, PLAIN, UNKNOWN, Abstract, computed, cut_by, detached
+
+OFF = NO_GRAD_SHIFT | INFERENCE_SHIFT
+
+
+@dataclass(slots=True)
+class Arguments:
+    """What a call is given."""
+
+    positional: list[Abstract]
+    keywords: dict[str, Abstract]
+    starred: bool = False
+    is_statement: bool = False
+
+    def all(self) -> list[Abstract]:
+        """Every argument."""
+        return [*self.positional, *self.keywords.values()]
+
+    def at(self, position: int, keyword: str = "") -> Abstract | None:
+        """One argument."""
+        if keyword in self.keywords:
+            return self.keywords[keyword]
+        return self.positional[position] if position < len(self.positional) else None
+
+
+@dataclass(slots=True)
+class Calls:
+    """The meaning of calls."""
+
+    context: Context
+
+    # --- which call is it -------------------------------------------------
+
+    def call(self, node: cst.Call, callee: Abstract, given: Arguments) -> Abstract:
+        """Call a value."""
+        context = self.context
+        if callee.label == "reveal":
+            return self._reveal(node, given)
+        if callee.kind is Kind.FUNCTION and callee.definitions:
+            return self.function(node, callee, given)
+        if callee.kind is Kind.CLASS and callee.definitions:
+            return self.construct(node, callee, given)
+        if callee.kind is Kind.SWITCH and callee.shift is not None:
+            for each in given.positional:
+                if each.kind is Kind.FUNCTION:
+                    return replace(each, shift=callee.shift.then(each.shift or KEEP))
+            return replace(callee, kind=Kind.FUNCTION, definitions=())
+        if callee.api:
+            return self.api(node, callee.api, given)
+        if callee.kind is Kind.MODEL:
+            return self.forward(node, callee, "__call__", given)
+        if callee.kind is Kind.CRITERION:
+            self._handed_on(node, callee.label, given, known=True)
+            result = computed(node, [each for each in given.all() if each.kind is not Kind.PLAIN], context.mode())
+            return replace(result, kind=Kind.TENSOR)
+        return self._unknown(node, callee.label, given)
+
+    def _unknown(self, node: cst.Call, name: str, given: Arguments) -> Abstract:
+        context = self.context
+        self._row(node, name, UNKNOWN, given)
+        self._handed_on(node, name, given)
+        forwards = _forwards(given.all())
+        mode = context.mode()
+        if mode.records is Answer.NO and naming.sounds_like_model(name):
+            cut = cut_by(mode, node)
+            return Abstract(
+                kind=Kind.TENSOR,
+                requires_grad=Answer.NO if cut else Answer.UNKNOWN,
+                cut=cut,
+                made_under=mode,
+                made_at=node,
+                forwards=forwards,
+            )
+        return Abstract(forwards=forwards, made_under=mode, made_at=node, identity=frozenset({node}))
+
+    def _reveal(self, node: cst.Call, given: Arguments) -> Abstract:
+        value = given.at(0) or UNKNOWN
+        setting = self.context.training_of(value.label) if value.label else None
+        training = value.training if setting is None or setting.answer is Answer.UNKNOWN else setting.answer
+        self.context.recorder.write(Reveal(node, self.context.mode(), value.fact(), training))
+        return value
+
+    def _row(
+        self, node: cst.Call, name: str, receiver: Abstract, given: Arguments, function: Def | None = None
+    ) -> None:
+        known = self.context.known.functions.get(function) if function is not None else None
+        self.context.recorder.write(
+            Call(
+                node,
+                self.context.place(),
+                name,
+                receiver.fact(),
+                tuple(each.fact() for each in given.positional),
+                tuple((key, each.fact()) for key, each in given.keywords.items()),
+                known.row if known is not None else None,
+                given.is_statement,
+            )
+        )
+
+    def _handed_on(self, node: cst.Call, name: str, given: Arguments, *, known: bool = False) -> None:
+        for each in given.all():
+            self.context.escapes(each)
+            if not known:
+                self.context.use(each, node, Purpose.CALL, callee=name)
+
+    # --- functions and classes of the file --------------------------------
+
+    def function(self, node: cst.Call, callee: Abstract, given: Arguments) -> Abstract:
+        """Call a function of the file."""
+        context = self.context
+        result: Abstract | None = None
+        for definition in callee.definitions:
+            if isinstance(definition, cst.ClassDef):
+                continue
+            each = self._one_function(node, definition, callee, given)
+            result = each if result is None else result | each
+        if callee.shift is not None and result is not None:
+            cut = cut_by(callee.shift.of(context.mode()), node)
+            if cut is not None:
+                result = replace(result, requires_grad=Answer.NO, cut=cut)
+        return result or UNKNOWN
+
+    def _one_function(
+        self, node: cst.Call, definition: Def, callee: Abstract, given: Arguments
+    ) -> Abstract:
+        context = self.context
+        known = context.known.functions.get(definition)
+        learned = context.learned.functions.get(definition)
+        name = definition.name.value if isinstance(definition, cst.FunctionDef) else "<lambda>"
+        self._row(node, name, callee.bound or UNKNOWN, given, definition)
+        if learned is None:
+            return UNKNOWN
+        context.called(definition, shift=callee.shift or KEEP)
+        bound = 1 if callee.bound is not None else 0
+        paths = self._hand_over(learned.parameters, bound, callee, given)
+        if learned.node in context.learned.functions and not given.starred:
+            for position, each in enumerate(given.positional):
+                _merge(learned.arguments, position + bound, each)
+            for key, each in given.keywords.items():
+                if key in learned.parameters:
+                    _merge(learned.arguments, learned.parameters.index(key), each)
+        self._transfer(definition, paths)
+        for each in given.all():
+            self.context.escapes(each)
+        if known is None or known.returns is None:
+            return Abstract(forwards=_forwards(given.all()), made_at=node)
+        if not known.is_generator and not known.decorators:
+            context.state.mode = context.state.mode.then(known.leaves)
+        return self._result(node, known.returns, bound, given, self._runs(node, definition, paths))
+
+    def _hand_over(
+        self, parameters: tuple[str, ...], bound: int, callee: Abstract, given: Arguments
+    ) -> dict[str, str]:
+        """From access paths inside the function to paths here."""
+        paths = {}
+        if callee.bound is not None and parameters:
+            paths[parameters[0]] = callee.bound.label
+        for position, each in enumerate(given.positional):
+            if position + bound < len(parameters) and each.label:
+                paths[parameters[position + bound]] = each.label
+        for key, each in given.keywords.items():
+            if each.label:
+                paths[key] = each.label
+        return paths
+
+    def _transfer(self, definition: Def, paths: dict[str, str]) -> None:
+        """Let the callee know what its models are in."""
+        state = self.context.state
+        learned = self.context.learned.functions[definition]
+        for what, table in (("training", state.training), ("frozen", state.frozen)):
+            mapped = {}
+            for inside, outside in paths.items():
+                setting = setting_of(table, outside)
+                if setting.answer is not Answer.UNKNOWN:
+                    mapped[inside] = setting
+                for path, part in table.items():
+                    if path.startswith(outside + "."):
+                        mapped[inside + path[len(outside) :]] = part
+            for path, setting in table.items():
+                root = path.split(".")[0]
+                if root not in learned.parameters and root != "self":
+                    mapped.setdefault(path, setting)
+            mapped = {path: Setting(setting.answer, _by_caller(setting)) for path, setting in mapped.items()}
+            before = learned.training if what == "training" else learned.frozen
+            if before is not None:
+                mapped = {
+                    path: setting_of(before, path) | setting_of(mapped, path)
+                    for path in sorted(before.keys() | mapped.keys())
+                }
+            if what == "training":
+                learned.training = mapped
+            else:
+                learned.frozen = mapped
+
+    def _runs(self, node: cst.Call, definition: Def, paths: dict[str, str]) -> bool:
+        """The forward passes that the callee runs for us."""
+        context = self.context
+        known = context.known.functions[definition]
+        seen: dict[tuple[str, str], Run] = {}
+        for run in known.runs:
+            if run.explicit:
+                continue
+            root, dot, rest = run.path.partition(".")
+            outside = paths.get(root)
+            if outside is None and root in known.parameters:
+                continue
+            path = (outside or root) + dot + rest
+            seen.setdefault((path, run.method), run)
+        for (path, method), _ in seen.items():
+            model = replace(UNKNOWN, kind=Kind.MODEL, label=path)
+            self._forward_row(node, model, method, Answer.NO, definition)
+        return bool(seen)
+
+    def _result(
+        self, node: cst.Call, returns: Abstract, bound: int, given: Arguments, runs: bool
+    ) -> Abstract:
+        forwards = returns.forwards | ({node} if runs else frozenset())
+        if returns.kind is not Kind.PLAIN:
+            forwards |= _forwards(given.all())
+        if returns.parameter is not None:
+            handed = given.at(returns.parameter - bound)
+            if handed is not None:
+                return replace(handed, forwards=handed.forwards | forwards, parameter=None)
+        elements = returns.elements
+        if elements is not None:
+            elements = tuple(self._result(node, each, bound, given, runs) for each in elements)
+        return replace(
+            returns,
+            forwards=frozenset() if returns.kind is Kind.PLAIN else forwards,
+            elements=elements,
+            label="",
+            parameter=None,
+            identity=frozenset({node}),
+        )
+
+    def construct(self, node: cst.Call, callee: Abstract, given: Arguments) -> Abstract:
+        """Make an object of a class of the file."""
+        context = self.context
+        owner = next((each for each in callee.definitions if isinstance(each, cst.ClassDef)), None)
+        role = context.role(owner)
+        self._row(node, callee.label, UNKNOWN, given)
+        kind = {
+            Role.MODULE: Kind.MODEL,
+            Role.LIGHTNING: Kind.MODEL,
+            Role.OPTIMIZER: Kind.OPTIMIZER,
+        }.get(role, Kind.INSTANCE)
+        made = Abstract(
+            kind=kind,
+            definitions=callee.definitions,
+            training=Answer.YES if kind is Kind.MODEL else Answer.UNKNOWN,
+            identity=frozenset({node}),
+            made_at=node,
+        )
+        init = context.known.method(owner, "__init__") if owner is not None else None
+        if init is not None:
+            bound = replace(made, kind=Kind.FUNCTION, definitions=(init,), bound=replace(made, label=""))
+            self._one_function(node, init, bound, given)
+        else:
+            self._handed_on(node, callee.label, given)
+        return made
+
+    # --- models -------------------------------------------------------------
+
+    def forward(self, node: cst.Call, model: Abstract, method: str, given: Arguments) -> Abstract:
+        """Run a model."""
+        context = self.context
+        owner = next((each for each in model.definitions if isinstance(each, cst.ClassDef)), None)
+        name = "forward" if method == "__call__" else method
+        definition = context.known.method(owner, name) if owner is not None else None
+        known = None
+        if definition is not None:
+            known = context.known.functions.get(definition)
+            context.called(definition)
+            learned = context.learned.functions.get(definition)
+            if learned is not None:
+                for position, each in enumerate(given.positional):
+                    if not given.starred:
+                        _merge(learned.arguments, position + 1, each)
+        inputs = given.all()
+        needs = Answer.YES if any(_differentiable_input(each) for each in inputs) else Answer.NO
+        self._forward_row(node, model, method, needs, None, discarded=given.is_statement)
+        for each in inputs:
+            context.escapes(each)
+        mode = context.mode()
+        frozen = self._frozen(model)
+        forwards = _forwards(inputs) | {node}
+        if known is not None and known.returns is not None:
+            return replace(
+                self._result(node, known.returns, 1, given, runs=True), forwards=known.returns.forwards | forwards
+            )
+        cut = cut_by(mode, node)
+        requires = Answer.UNKNOWN
+        if cut is not None:
+            requires = Answer.NO
+        elif mode is GradMode.ON and frozen is not Answer.YES:
+            requires = Answer.YES
+        elif frozen is Answer.YES and all(each.requires_grad is Answer.NO for each in inputs):
+            requires = Answer.NO
+        inference = Answer.YES if mode is GradMode.INFERENCE else Answer.UNKNOWN
+        if not mode & GradMode.INFERENCE:
+            inference = Answer.NO
+        return Abstract(
+            kind=Kind.TENSOR,
+            requires_grad=requires,
+            is_leaf=Answer.NO if requires is Answer.YES else Answer.UNKNOWN,
+            is_inference=inference,
+            cut=cut,
+            made_under=mode,
+            made_at=node,
+            forwards=forwards,
+            identity=frozenset({node}),
+        )
+
+    def _frozen(self, model: Abstract) -> Answer:
+        setting = self.context.frozen_of(model.label) if model.label else None
+        if setting is None or setting.answer is Answer.UNKNOWN:
+            return model.frozen
+        return setting.answer
+
+    def _forward_row(
+        self,
+        node: cst.Call,
+        model: Abstract,
+        method: str,
+        inputs: Answer,
+        via: Def | None,
+        *,
+        discarded: bool = False,
+    ) -> None:
+        context = self.context
+        setting = context.training_of(model.label) if model.label else Setting(Answer.UNKNOWN, Evaluated.NOT)
+        if setting.answer is Answer.UNKNOWN and model.training is not Answer.UNKNOWN:
+            setting = Setting(model.training, Evaluated.HERE)
+        through = context.known.functions.get(via) if via is not None else None
+        context.recorder.write(
+            Forward(
+                node,
+                context.place(),
+                model.fact(),
+                setting.answer,
+                setting.where if setting.answer is not Answer.UNKNOWN else Evaluated.NOT,
+                self._frozen(model),
+                inputs,
+                method,
+                None if through is None else through.row,
+                discarded,
+            )
+        )
+        learning = context.learning()
+        if learning is not None and model.label and context.state.mode.on is GradMode.ON:
+            explicit = setting.where is Evaluated.HERE and setting.answer is not Answer.UNKNOWN
+            learning.runs[Run(model.label, method, explicit)] = None
+
+    # --- methods --------------------------------------------------------------
+
+    def method(self, node: cst.Call, receiver: Abstract, name: str, given: Arguments) -> Abstract:
+        """Call a method of a value whose class is not in the file."""
+        context = self.context
+        path = receiver.label
+        if name in torch_api.MODULE_EVIDENCE_METHODS and receiver.kind in {Kind.UNKNOWN, Kind.DATA}:
+            context.evidence(path)
+        special = self._protocol(node, receiver, name, given)
+        if special is not None:
+            return special
+        if receiver.kind is Kind.MODEL:
+            return self._model_method(node, receiver, name, given)
+        if receiver.kind in {Kind.CONTAINER, Kind.STATE, Kind.PARAMETERS, Kind.PLAIN}:
+            return self._container_method(node, receiver, name, given)
+        if receiver.kind in {Kind.OPTIMIZER, Kind.LOADER, Kind.SCALER, Kind.INSTANCE, Kind.CRITERION}:
+            self._row(node, f".{name}", receiver, given)
+            self._handed_on(node, f"{path}.{name}", given, known=receiver.kind is Kind.OPTIMIZER)
+            if receiver.kind is Kind.SCALER and name in {"scale", "unscale"} and given.positional:
+                return replace(given.positional[0], label="")
+            return Abstract(forwards=_forwards(given.all()), made_at=node)
+        return self._tensor_method(node, receiver, name, given)
+
+    def _protocol(self, node: cst.Call, receiver: Abstract, name: str, given: Arguments) -> Abstract | None:
+        """Methods that mean the same on whatever has them."""
+        context = self.context
+        if name in {"backward", "manual_backward"}:
+            return self._backward(node, receiver, name, given)
+        if name in {"eval", "train"} and receiver.kind not in {Kind.API, Kind.CONTAINER, Kind.PLAIN, Kind.TENSOR}:
+            return self._mode_switch(node, receiver, name, given)
+        if name in {"parameters", "named_parameters", "trainable_parameters"} and not receiver.api:
+            single = parameter_of(node, receiver.label, self._frozen(receiver))
+            item = single
+            if name == "named_parameters":
+                item = Abstract(kind=Kind.CONTAINER, elements=(PLAIN, single))
+            return Abstract(kind=Kind.PARAMETERS, item=item, source=receiver.label, made_at=node)
+        if name == "requires_grad_":
+            return self._requires_grad(node, receiver, given)
+        if name == "state_dict":
+            return Abstract(kind=Kind.STATE, requires_grad=Answer.NO)
+        if name in torch_api.HOOK_REGISTRARS:
+            for each in given.all():
+                context.framework_calls(each, GradMode.OFF)
+            self._row(node, f".{name}", receiver, given)
+            return UNKNOWN
+        if name == "enter_context" and given.positional:
+            return self._enter(node, given.positional[0])
+        if name == "step" and receiver.kind in {Kind.OPTIMIZER, Kind.UNKNOWN, Kind.SCALER}:
+            self._row(node, ".step", receiver, given)
+            for each in given.all():
+                for definition in each.definitions:
+                    if not isinstance(definition, cst.ClassDef):
+                        context.called(definition, shift=ENABLE_GRAD)
+            return PLAIN
+        if name == "scale" and naming.sounds_like_scaler(receiver.label) and given.positional:
+            return replace(given.positional[0], label="")
+        return None
+
+    def _backward(self, node: cst.Call, receiver: Abstract, name: str, given: Arguments) -> Abstract:
+        context = self.context
+        helper = name == "manual_backward" or receiver.kind in {
+            Kind.SCALER,
+            Kind.OPTIMIZER,
+            Kind.MODEL,
+            Kind.INSTANCE,
+            Kind.API,
+        }
+        if not helper and given.positional and not receiver.forwards and receiver.kind is Kind.UNKNOWN:
+            helper = naming.sounds_like_scaler(receiver.label) or given.positional[0].kind is Kind.TENSOR
+        target = receiver
+        how = Differentiation.BACKWARD
+        if helper:
+            if not given.positional:
+                return PLAIN
+            target, how = given.positional[0], Differentiation.HELPER
+        context.recorder.write(Backward(node, context.place(), target.fact(), how))
+        context.use(target, node, Purpose.GRADIENT)
+        return NONE
+
+    def _mode_switch(self, node: cst.Call, receiver: Abstract, name: str, given: Arguments) -> Abstract:
+        context = self.context
+        answer = Answer.NO if name == "eval" else Answer.YES
+        if name == "train":
+            flag = given.at(0, "mode")
+            if flag is not None:
+                answer = Answer.UNKNOWN
+                if isinstance(flag.constant, bool):
+                    answer = Answer.YES if flag.constant else Answer.NO
+        elif given.all():
+            return UNKNOWN
+        plain_train = name == "train" and not given.all() and receiver.kind is Kind.UNKNOWN
+        if plain_train and not given.is_statement:
+            return UNKNOWN
+        if receiver.kind is Kind.UNKNOWN and (given.is_statement or naming.sounds_like_model(receiver.label)):
+            context.evidence(receiver.label)
+        context.recorder.write(ModeSwitch(node, context.place(), receiver.fact(), answer))
+        if receiver.label:
+            context.put("training", receiver.label, answer)
+        return replace(receiver, training=answer, kind=Kind.MODEL if receiver.kind is Kind.UNKNOWN else receiver.kind)
+
+    def _requires_grad(self, node: cst.Call, receiver: Abstract, given: Arguments) -> Abstract:
+        flag = given.at(0, "requires_grad")
+        answer = Answer.YES
+        if flag is not None:
+            answer = Answer.UNKNOWN
+            if isinstance(flag.constant, bool):
+                answer = Answer.YES if flag.constant else Answer.NO
+        self._row(node, ".requires_grad_", receiver, given)
+        return self.set_requires_grad(node, receiver, answer)
+
+    def set_requires_grad(self, node: cst.CSTNode, receiver: Abstract, answer: Answer) -> Abstract:
+        """``x.requires_grad_(...)`` and ``x.requires_grad = ...``."""
+        context = self.context
+        frozen = {Answer.YES: Answer.NO, Answer.NO: Answer.YES}.get(answer, Answer.UNKNOWN)
+        if receiver.kind is Kind.MODEL:
+            if receiver.label:
+                context.put("frozen", receiver.label, frozen)
+            return replace(receiver, frozen=frozen)
+        if receiver.kind is Kind.PARAMETER and receiver.source:
+            context.put("frozen", receiver.source, frozen)
+        if receiver.kind is Kind.PARAMETERS:
+            return receiver
+
+        def change(value: Abstract) -> Abstract:
+            return replace(
+                value,
+                kind=Kind.TENSOR if value.kind in {Kind.UNKNOWN, Kind.DATA} else value.kind,
+                requires_grad=answer,
+                cut=None,
+                leaf=(value.leaf or Leaf.REQUIRES_GRAD) if answer is Answer.YES and leaf else None,
+                is_leaf=Answer.YES if leaf else value.is_leaf,
+            )
+
+        leaf = receiver.is_leaf is Answer.YES or receiver.kind is Kind.DATA
+        context.state.mutate(receiver, change)
+        changed = change(receiver)
+        if receiver.label:
+            context.state.names[receiver.label] = changed
+        return changed
+
+    def _enter(self, node: cst.Call, entered: Abstract) -> Abstract:
+        context = self.context
+        if entered.kind is Kind.SWITCH and entered.shift is not None:
+            before = context.mode()
+            context.state.mode = context.state.mode.then(entered.shift)
+            if entered.api in torch_api.SWITCHES:
+                function = context.function()
+                context.recorder.write(
+                    Switch(
+                        node,
+                        context.here.statement,
+                        entered.api,
+                        Form.ENTERED,
+                        True,
+                        before,
+                        context.mode(),
+                        None if function is None else function.row,
+                    )
+                )
+        return entered
+
+    def _model_method(self, node: cst.Call, model: Abstract, name: str, given: Arguments) -> Abstract:
+        context = self.context
+        if name in torch_api.MODULE_RETURNS_SELF:
+            return model
+        if name in torch_api.MODULE_METHODS_NOT_FORWARD:
+            self._row(node, f".{name}", model, given)
+            for each in given.all():
+                context.escapes(each)
+            return UNKNOWN
+        if name in torch_api.SELF_GUARDED_METHODS:
+            self._row(node, f".{name}", model, given)
+            return replace(DATA, cut=Cut(Loss.NO_GRAD, node))
+        return self.forward(node, model, name, given)
+
+    def _container_method(self, node: cst.Call, receiver: Abstract, name: str, given: Arguments) -> Abstract:
+        context = self.context
+        if name in {"append", "extend", "add", "insert", "appendleft", "update", "setdefault"}:
+            for each in given.all():
+                context.use(each, node, Purpose.ACCUMULATED, into=receiver.label)
+                context.escapes(each)
+            self.put_into(receiver, given.all())
+            return NONE
+        if name == "items":
+            item = receiver.item or UNKNOWN
+            return Abstract(
+                kind=Kind.CONTAINER, item=Abstract(kind=Kind.CONTAINER, elements=(PLAIN, item)), forwards=item.forwards
+            )
+        if name in {"values", "copy"}:
+            return replace(receiver, elements=None, label="")
+        if name in {"get", "pop"}:
+            return replace(receiver.item or UNKNOWN, label="")
+        if name == "keys":
+            return PLAIN
+        self._handed_on(node, f"{receiver.label}.{name}", given, known=True)
+        return Abstract(forwards=receiver.forwards | _forwards(given.all()))
+
+    def put_into(self, container: Abstract, values: list[Abstract]) -> None:
+        """Something is stored in a container that has a name."""
+        state = self.context.state
+        known = state.names.get(container.label)
+        if known is None:
+            return
+        item = known.item
+        for each in values:
+            item = each if item is None else item | each
+        state.names[container.label] = replace(
+            known, item=item, elements=None, forwards=known.forwards | _forwards(values)
+        )
+
+    # --- tensors ----------------------------------------------------------------
+
+    def _tensor_method(self, node: cst.Call, receiver: Abstract, name: str, given: Arguments) -> Abstract:
+        context = self.context
+        mode = context.mode()
+        if name in {"append", "extend", "add", "appendleft", "put", "update", "insert"} and receiver.kind is Kind.UNKNOWN:
+            if name != "add" or given.is_statement:
+                for each in given.all():
+                    purpose = Purpose.CALL if name in {"update", "add"} else Purpose.ACCUMULATED
+                    context.use(each, node, purpose, callee=f"{receiver.label}.{name}", into=receiver.label)
+                    context.escapes(each)
+                self._row(node, f".{name}", receiver, given)
+                return Abstract(forwards=receiver.forwards | _forwards(given.all()))
+        if name in {"items", "values"} and receiver.kind is Kind.UNKNOWN:
+            return self._container_method(node, receiver, name, given)
+        if name in torch_api.PLAIN_METHODS:
+            context.use(receiver, node, Purpose.VALUE, callee=name)
+            how = Loss.ITEM if name in {"item", "tolist"} else Loss.NUMPY
+            return replace(PLAIN, cut=Cut(how, node))
+        if name in {"detach", "detach_"}:
+            context.use(receiver, node, Purpose.VALUE, callee=name)
+            self._row(node, f".{name}", receiver, given)
+            result = replace(detached(node, Loss.DETACH, receiver, mode), is_view=True)
+            if name == "detach_":
+                context.state.mutate(receiver, lambda value: replace(result, label=value.label))
+                if receiver.label:
+                    context.state.names[receiver.label] = replace(result, label=receiver.label)
+            return result
+        if torch_api.changes_in_place(name):
+            return self._in_place(node, receiver, name, given)
+        if name in torch_api.NON_DIFFERENTIABLE:
+            context.use(receiver, node, Purpose.VALUE, callee=name)
+            return detached(node, Loss.NON_DIFFERENTIABLE, receiver, mode)
+        operands = [receiver, *(each for each in given.all() if each.kind is not Kind.PLAIN)]
+        if name in torch_api.VIEW_METHODS:
+            return _like(receiver, computed(node, [receiver], mode, view=True))
+        if name in torch_api.MAYBE_VIEW_METHODS:
+            if receiver.kind is Kind.UNKNOWN and receiver.api:
+                return UNKNOWN
+            result = _like(receiver, computed(node, [receiver], mode, view=True))
+            return replace(result, is_leaf=Answer.UNKNOWN, is_inference=Answer.UNKNOWN)
+        if name in torch_api.DIFFERENTIABLE_METHODS:
+            result = _like(receiver, computed(node, operands, mode))
+            if name in PAIRS and (given.positional or "dim" in given.keywords):
+                indices = detached(node, Loss.NON_DIFFERENTIABLE, receiver, mode)
+                return replace(result, elements=(result, indices))
+            return result
+        self._row(node, f".{name}", receiver, given)
+        self._handed_on(node, f"{receiver.label}.{name}" if receiver.label else f".{name}", given)
+        owners = context.known.owners_of(name) if receiver.kind is Kind.UNKNOWN and not receiver.api else []
+        if len(owners) == 1 and name not in COMMON_METHODS:
+            bound = replace(receiver, kind=Kind.FUNCTION, definitions=(owners[0],), bound=receiver)
+            return self._one_function(node, owners[0], bound, given)
+        return Abstract(forwards=receiver.forwards | _forwards(given.all()), made_under=mode, made_at=node)
+
+    def _in_place(self, node: cst.Call, receiver: Abstract, name: str, given: Arguments) -> Abstract:
+        manner = Manner.DATA if receiver.label.endswith(".data") else Manner.METHOD
+        self.write(node, receiver, manner, name, given.all())
+        return receiver
+
+    def write(
+        self,
+        node: cst.CSTNode,
+        target: Abstract,
+        manner: Manner,
+        operation: str,
+        sources: list[Abstract],
+        *,
+        view: bool = False,
+    ) -> None:
+        """Change a tensor in place."""
+        context = self.context
+        mode = context.mode()
+        context.recorder.write(
+            Write(
+                node,
+                context.place(),
+                target.fact(),
+                manner,
+                operation,
+                tuple(each.fact() for each in sources),
+                view or target.is_view,
+            )
+        )
+        taint = _forwards(sources)
+
+        def change(value: Abstract) -> Abstract:
+            grows = any(each.requires_grad is not Answer.NO for each in sources) and bool(mode & GradMode.ON)
+            return replace(
+                value,
+                forwards=value.forwards | taint,
+                requires_grad=value.requires_grad | Answer.UNKNOWN if grows and value.leaf is None else value.requires_grad,
+                is_leaf=value.is_leaf | Answer.UNKNOWN if grows and value.leaf is None else value.is_leaf,
+            )
+
+        context.state.mutate(target, change)
+
+    # --- library functions ----------------------------------------------------------
+
+    def api(self, node: cst.Call, name: str, given: Arguments) -> Abstract:
+        """Call a function or class of a library."""
+        context = self.context
+        mode = context.mode()
+        if name in torch_api.SWITCHES:
+            return self.switch(name, given)
+        if name.startswith("builtins."):
+            return self._builtin(node, name.removeprefix("builtins."), given)
+        self._row(node, name, UNKNOWN, given)
+        if name in torch_api.DIFFERENTIATORS:
+            return self._differentiate(node, name, given)
+        if name == "torch.is_grad_enabled":
+            return replace(PLAIN, shift=context.state.mode, made_at=node)
+        if name in {"contextlib.ExitStack", "contextlib.AsyncExitStack"}:
+            return Abstract(kind=Kind.SWITCH, shift=KEEP, restores=True)
+        if name in torch_api.NEUTRAL_CONTEXTS and name not in {"tqdm.tqdm", "tqdm.auto.tqdm"}:
+            return Abstract(kind=Kind.SWITCH, shift=KEEP, restores=False, api=name)
+        if name.rsplit(".", 1)[-1] in context.recorder.settings.no_grad_wrappers:
+            return Abstract(kind=Kind.SWITCH, shift=OFF, api=name)
+        model = self._made(node, name, given)
+        if model is not None:
+            return model
+        last = name.rsplit(".", 1)[-1]
+        if name.startswith("torch.") or name.startswith("torch_"):
+            return self._torch(node, name, last, given, mode)
+        if last in ITERATORS and given.positional:
+            return replace(given.positional[0], label="")
+        if last in {"deepcopy", "copy"} and given.positional:
+            return replace(given.positional[0], label="", identity=frozenset({node}), forwards=frozenset())
+        if name == "functools.partial" and given.positional:
+            return given.positional[0]
+        if name.startswith(("numpy.", "np.", "math.", "os.", "json.", "random.", "time.", "logging.")):
+            for each in given.all():
+                context.use(each, node, Purpose.VALUE, callee=name)
+                context.escapes(each)
+            return PLAIN
+        if naming.sounds_like_no_grad(last):
+            return Abstract(kind=Kind.SWITCH, shift=Shift(GradMode.UNKNOWN, GradMode.UNKNOWN, GradMode.UNKNOWN), api=name)
+        self._handed_on(node, name, given)
+        if name in torch_api.SELF_GUARDED_CALLABLES:
+            return Abstract(api="", kind=Kind.UNKNOWN, made_at=node)
+        return Abstract(forwards=_forwards(given.all()), made_under=mode, made_at=node, identity=frozenset({node}))
+
+    def switch(self, name: str, given: Arguments) -> Abstract:
+        """Make a grad-mode switch."""
+        flag = given.at(0, "mode")
+        if name == "torch.no_grad":
+            shift = NO_GRAD_SHIFT
+        elif name == "torch.enable_grad":
+            shift = ENABLE_GRAD
+        elif name == "torch.inference_mode":
+            shift = INFERENCE_SHIFT
+            if flag is not None and flag.constant is False:
+                shift = NOT_INFERENCE_SHIFT
+            elif flag is not None and flag.constant is not True:
+                shift = INFERENCE_SHIFT | NOT_INFERENCE_SHIFT
+        else:
+            flag = given.at(0, "mode")
+            shift = SET_UNKNOWN
+            if flag is not None and flag.constant is True:
+                shift = ENABLE_GRAD
+            elif flag is not None and flag.constant is False:
+                shift = NO_GRAD_SHIFT
+            elif flag is not None and flag.shift is not None:
+                # The saved mode of ``prev = torch.is_grad_enabled()``.
+                entry, saved = self.context.state.mode, flag.shift
+                return Abstract(kind=Kind.SWITCH, shift=_restoring(entry, saved), api=name, elements=None)
+        return Abstract(kind=Kind.SWITCH, shift=shift, api=name)
+
+    def _made(self, node: cst.Call, name: str, given: Arguments) -> Abstract | None:
+        if name in torch_api.CRITERIA or name in torch_api.PARAMETERLESS:
+            return Abstract(kind=Kind.CRITERION, identity=frozenset({node}))
+        if name in {"torch.compile", "torch.nn.DataParallel", "torch.nn.parallel.DistributedDataParallel"}:
+            wrapped = given.at(0)
+            if wrapped is not None and wrapped.kind in {Kind.MODEL, Kind.FUNCTION}:
+                return replace(wrapped, label="")
+        if torch_api.makes_model(name):
+            return Abstract(
+                kind=Kind.MODEL, training=Answer.UNKNOWN, identity=frozenset({node}), made_at=node
+            )
+        if torch_api.makes_optimizer(name):
+            return Abstract(kind=Kind.OPTIMIZER, identity=frozenset({node}))
+        if torch_api.makes_loader(name):
+            return Abstract(kind=Kind.LOADER, identity=frozenset({node}))
+        if torch_api.makes_scaler(name):
+            return Abstract(kind=Kind.SCALER, identity=frozenset({node}))
+        if name == "torch.nn.Parameter":
+            flag = given.at(1, "requires_grad")
+            requires = Answer.YES
+            if flag is not None:
+                requires = Answer.NO if flag.constant is False else Answer.UNKNOWN
+                if flag.constant is True:
+                    requires = Answer.YES
+            return Abstract(
+                kind=Kind.PARAMETER,
+                requires_grad=requires,
+                is_leaf=Answer.YES,
+                is_inference=Answer.NO if self.context.mode() is GradMode.ON else Answer.UNKNOWN,
+                leaf=Leaf.REGISTERED,
+                identity=frozenset({node}),
+                made_at=node,
+            )
+        return None
+
+    def _torch(self, node: cst.Call, name: str, last: str, given: Arguments, mode: GradMode) -> Abstract:
+        context = self.context
+        plain = name.count(".") == 1
+        if "out" in given.keywords:
+            self.write(node, given.keywords["out"], Manner.OUT, "out", given.positional)
+        if name.startswith(torch_api.FOREACH_PREFIX) and last.endswith("_") and given.positional:
+            target = given.positional[0]
+            self.write(node, target.item or target, Manner.FOREACH, last, given.positional[1:])
+            return NONE
+        if plain and last in torch_api.FACTORIES or name == "torch.autograd.Variable":
+            return self._factory(node, name, given, mode)
+        if name.startswith("torch.nn.init."):
+            return given.positional[0] if given.positional else UNKNOWN
+        if plain and last in torch_api.NON_DIFFERENTIABLE:
+            for each in given.all():
+                context.use(each, node, Purpose.VALUE, callee=last)
+            return detached(node, Loss.NON_DIFFERENTIABLE, given.at(0) or UNKNOWN, mode)
+        if name in {"torch.save", "torch.manual_seed"}:
+            return NONE
+        operands = _flat([each for each in given.all() if each.kind is not Kind.PLAIN])
+        if plain and last in torch_api.VIEW_FUNCTIONS:
+            return computed(node, operands[:1], mode, view=True)
+        if torch_api.is_differentiable_function(name):
+            result = replace(computed(node, operands, mode), kind=Kind.TENSOR)
+            if last in PAIRS and (len(given.positional) > 1 or "dim" in given.keywords):
+                return replace(result, elements=(result, detached(node, Loss.NON_DIFFERENTIABLE, result, mode)))
+            return result
+        self._handed_on(node, name, given, known=name.startswith("torch.nn.utils"))
+        return Abstract(forwards=_forwards(given.all()), made_under=mode, made_at=node, identity=frozenset({node}))
+
+    def _factory(self, node: cst.Call, name: str, given: Arguments, mode: GradMode) -> Abstract:
+        first = given.at(0)
+        flag = given.keywords.get("requires_grad")
+        requires, leaf = Answer.NO, None
+        if name == "torch.autograd.Variable" and flag is None and first is not None:
+            return replace(first, label="")
+        if flag is not None:
+            requires = Answer.UNKNOWN
+            if isinstance(flag.constant, bool):
+                requires = Answer.YES if flag.constant else Answer.NO
+        if requires is Answer.YES:
+            leaf = Leaf.REQUIRES_GRAD
+        if first is not None:
+            self.context.use(first, node, Purpose.VALUE, callee=name)
+        inference = Answer.NO if not mode & GradMode.INFERENCE else Answer.UNKNOWN
+        return Abstract(
+            kind=Kind.TENSOR,
+            api=name if requires is Answer.YES else "",
+            requires_grad=requires,
+            is_leaf=Answer.YES,
+            is_inference=Answer.YES if mode is GradMode.INFERENCE else inference,
+            leaf=leaf,
+            cut=Cut(Loss.FACTORY, node) if requires is Answer.NO else None,
+            made_under=mode,
+            made_at=node,
+            identity=frozenset({node}),
+        )
+
+    def _differentiate(self, node: cst.Call, name: str, given: Arguments) -> Abstract:
+        context = self.context
+        how = Differentiation.FUNCTIONAL
+        if name == "torch.autograd.backward":
+            how = Differentiation.AUTOGRAD_BACKWARD
+        elif name == "torch.autograd.grad":
+            how = Differentiation.AUTOGRAD_GRAD
+        keyword = "tensors" if how is Differentiation.AUTOGRAD_BACKWARD else "outputs"
+        target = given.at(0, keyword) or UNKNOWN
+        for each in _flat([target]):
+            context.recorder.write(Backward(node, context.place(), each.fact(), how, name))
+        for each in given.all():
+            context.use(each, node, Purpose.GRADIENT)
+            context.escapes(each)
+        if how is Differentiation.AUTOGRAD_BACKWARD:
+            return NONE
+        inputs = given.at(1, "inputs")
+        item = Abstract(kind=Kind.TENSOR, made_under=context.mode(), made_at=node)
+        count = len(inputs.elements) if inputs is not None and inputs.elements is not None else None
+        return Abstract(kind=Kind.CONTAINER, item=item, elements=None if count is None else (item,) * count)
+
+    def _builtin(self, node: cst.Call, name: str, given: Arguments) -> Abstract:
+        context = self.context
+        first = given.at(0)
+        if name in ENDS:
+            for each in given.all():
+                context.use(each, node, Purpose.VALUE, callee=name)
+                context.escapes(each)
+            return replace(PLAIN, cut=Cut(Loss.ITEM, node)) if name in {"float", "int"} else PLAIN
+        if name in {"list", "tuple", "iter", "reversed", "sorted", "set"}:
+            return replace(first, label="") if first is not None else Abstract(kind=Kind.CONTAINER)
+        if name == "enumerate" and first is not None:
+            return Abstract(kind=Kind.CONTAINER, label=first.label, item=tupled([PLAIN, self.item(node, first)]))
+        if name == "zip":
+            label = next((each.label for each in given.positional if each.label), "")
+            return Abstract(
+                kind=Kind.CONTAINER, label=label, item=tupled([self.item(node, each) for each in given.positional])
+            )
+        if name == "dict":
+            return Abstract(kind=Kind.CONTAINER, forwards=_forwards(given.all()))
+        if name in {"sum", "max", "min", "abs", "round"}:
+            operands = [self.item(node, each) if each.kind in COLLECTIONS else each for each in given.positional]
+            return computed(node, operands, context.mode())
+        if name == "next" and first is not None:
+            return self.item(node, first)
+        if name in {"map", "filter"}:
+            for each in given.all():
+                context.escapes(each)
+            if name == "filter" and len(given.positional) > 1:
+                return replace(given.positional[1], label="")
+            return Abstract(forwards=_forwards(given.all()))
+        if name == "super":
+            return replace(UNKNOWN, api="super")
+        if name == "setattr" and len(given.positional) > 2:
+            context.use(given.positional[2], node, Purpose.STORED)
+        self._row(node, f"builtins.{name}", UNKNOWN, given)
+        if name not in {"isinstance", "type", "id", "hasattr"}:
+            self._handed_on(node, name, given)
+        return UNKNOWN
+
+    def item(self, node: cst.CSTNode, value: Abstract) -> Abstract:
+        """What iterating over a value gives."""
+        if value.kind is Kind.LOADER:
+            return replace(DATA, identity=frozenset({node}))
+        if value.elements:
+            result = value.elements[0]
+            for each in value.elements[1:]:
+                result = result | each
+            return replace(result, label="")
+        if value.item is not None:
+            return replace(value.item, forwards=value.item.forwards | value.forwards, identity=frozenset({node}))
+        if value.kind in {Kind.TENSOR, Kind.PARAMETER}:
+            return computed(node, [value], self.context.mode(), view=True)
+        if value.kind in {Kind.DATA, Kind.PLAIN}:
+            return replace(value, label="", constant=None, identity=frozenset({node}))
+        return Abstract(forwards=value.forwards, identity=frozenset({node}))
+
+
+def tupled(values: list[Abstract]) -> Abstract:
+    """A tuple of known length."""
+    return Abstract(kind=Kind.CONTAINER, elements=tuple(values), forwards=_forwards(values))
+
+
+def _restoring(now: Shift, saved: Shift) -> Shift:
+    """The change that brings back a saved mode, whatever it is now.
+
+    Inference mode stays, as ``set_grad_enabled`` does not lift it.
+    """
+    if now == saved:
+        return KEEP
+    return Restore(saved.on, saved.off, saved.inference)
+
+
+class Restore(Shift):
+    """Back to a mode that was saved in this function: says what it is by entry mode, not by mode before."""
+
+    def after(self) -> Shift:
+        """The mode since entry."""
+        return Shift(self.on, self.off, self.inference)
+
+
+def _merge(table: dict[int, Abstract], position: int, value: Abstract) -> None:
+    clean = replace(value, parameter=None, identity=frozenset(), label="")
+    known = table.get(position)
+    table[position] = clean if known is None else known | clean
+
+
+def _by_caller(setting: Setting) -> Evaluated:
+    return Evaluated.CALLER if setting.where in {Evaluated.HERE, Evaluated.CALLER} else setting.where
+
+
+def _differentiable_input(value: Abstract) -> bool:
+    return value.requires_grad is Answer.YES and value.kind in {Kind.TENSOR, Kind.PARAMETER} and value.leaf is not None
+
+
+def _flat(values: list[Abstract]) -> list[Abstract]:
+    result = []
+    for each in values:
+        if each.elements is not None:
+            result += _flat(list(each.elements))
+        elif each.kind is Kind.CONTAINER and each.item is not None:
+            result.append(replace(each.item, forwards=each.forwards | each.item.forwards))
+        else:
+            result.append(each)
+    return result
+
+
+def _like(receiver: Abstract, result: Abstract) -> Abstract:
+    """The result of a tensor method has the kind of what it is called on."""
+    kind = Kind.TENSOR if receiver.kind in {Kind.TENSOR, Kind.PARAMETER} else receiver.kind
+    if kind is Kind.DATA:
+        kind = Kind.DATA
+    return replace(result, kind=kind, leaf=receiver.leaf if result.is_view else None)
+
+
+def _forwards(values: list[Abstract]) -> frozenset[cst.CSTNode]:
+    return frozenset[cst.CSTNode]().union(*(each.forwards for each in values))
+
+
+PAIRS = frozenset({"max", "min", "topk", "sort", "median", "mode", "kthvalue", "cummax", "cummin"})
+ENDS = frozenset({"print", "float", "int", "bool", "str", "len", "repr", "format", "range", "any", "all"})
+ITERATORS = frozenset({"tqdm", "trange", "track", "progress_bar", "islice", "cycle", "chain", "prefetch"})
+COLLECTIONS = frozenset({Kind.CONTAINER, Kind.PARAMETERS, Kind.STATE})
+COMMON_METHODS = frozenset(
+    {"get", "set", "run", "forward", "step", "update", "reset", "close", "write", "read", "log", "save", "load"}
+)

@@ -1,0 +1,191 @@
+"""Where the walk stands: what is known, and where it is written down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import libcst as cst
+
+from .. import naming
+from ..facts import Evaluated, Kind, Leaf, Place, Purpose, Role, Use
+from ..grad import KEEP, Answer, GradMode, Shift
+from .knowledge import Caller, Def, FunctionKnowledge, Knowledge
+from .recorder import Recorder, Surroundings
+from .state import Setting, State, setting_of
+from .value import UNKNOWN, Abstract, Definition
+
+
+@dataclass(slots=True)
+class Context:
+    """One walk of the file: reads what the last one learned, learns for the next."""
+
+    known: Knowledge
+    learned: Knowledge
+    recorder: Recorder
+    state: State
+    here: Surroundings
+
+    def mode(self) -> GradMode:
+        """The grad modes possible here."""
+        return self.state.mode.of(self.entry())
+
+    def entry(self) -> GradMode:
+        """The modes that the body of the function around may start in."""
+        function = self.function()
+        return GradMode.ON if function is None else function.own.of(function.entry)
+
+    def function(self) -> FunctionKnowledge | None:
+        """What is known of the function around."""
+        return None if self.here.function is None else self.known.functions.get(self.here.function)
+
+    def learning(self) -> FunctionKnowledge | None:
+        """What is being learned of the function around."""
+        return None if self.here.function is None else self.learned.functions.get(self.here.function)
+
+    def on_for_some_caller(self) -> bool:
+        """Whether gradients are certainly on here for one caller at least."""
+        function = self.function()
+        if function is None:
+            return self.state.mode.on is GradMode.ON
+        return function.entered_on and function.own.then(self.state.mode).on is GradMode.ON
+
+    def place(self) -> Place:
+        """Where we are, for a row."""
+        function = self.function()
+        here = self.here
+        return Place(
+            None if function is None else function.row,
+            here.loops,
+            self.mode(),
+            self.on_for_some_caller(),
+            here.statement,
+            here.block,
+            here.switches,
+            here.tests,
+        )
+
+    def use(
+        self, value: Abstract, node: cst.CSTNode, purpose: Purpose, *, callee: str = "", into: str = ""
+    ) -> None:
+        """Something becomes of the result of a forward pass."""
+        if value.forwards:
+            self.recorder.write(Use(node, self.place(), value.fact(), purpose, callee, into))
+        for element in value.elements or ():
+            self.use(element, node, purpose, callee=callee, into=into)
+
+    def training_of(self, path: str) -> Setting:
+        """What the model at an access path is in, here."""
+        return setting_of(self.state.training, path)
+
+    def frozen_of(self, path: str) -> Setting:
+        """Whether the model at an access path has its weights frozen, here."""
+        return setting_of(self.state.frozen, path)
+
+    def put(self, what: str, path: str, answer: Answer) -> None:
+        """A model is put in a mode, or frozen, here."""
+        table = self.state.training if what == "training" else self.state.frozen
+        prefix = path + "."
+        for name in [name for name in table if name.startswith(prefix)]:
+            del table[name]
+        table[path] = Setting(answer, Evaluated.HERE)
+        owner = self.here.owner
+        if owner is not None and path.split(".")[0] == "self":
+            function = self.here.function
+            if not (isinstance(function, cst.FunctionDef) and function.name.value == "__init__"):
+                self.learned.classes[owner].retrains.add(path)
+
+    def lookup(self, name: str) -> Abstract:
+        """What a name holds here."""
+        found = self.state.names.get(name)
+        if found is None:
+            found = self._lookup_outside(name)
+        if found is None:
+            return replace(UNKNOWN, label=name, api=f"builtins.{name}") if name in BUILTINS else self.named(
+                UNKNOWN, name
+            )
+        return self.named(found, name)
+
+    def _lookup_outside(self, name: str) -> Abstract | None:
+        inner, *outer = self.here.scopes
+        scopes: list[Definition | None] = [scope for scope in outer if not isinstance(scope, cst.ClassDef)]
+        if inner is None:
+            scopes = [None]
+        for scope in scopes:
+            for knowledge in (self.learned, self.known):
+                value = knowledge.bindings.get(scope, {}).get(name)
+                if value is not None:
+                    return replace(value, parameter=None, identity=frozenset())
+        return None
+
+    def named(self, value: Abstract, path: str) -> Abstract:
+        """A value under the name it is reached by, with what the file says of that name."""
+        if value.kind is Kind.UNKNOWN and path in self.known.modules and not value.is_none and not value.api:
+            value = replace(value, kind=Kind.MODEL)
+        elif value.kind is Kind.DATA and path in self.known.modules:
+            value = replace(value, kind=Kind.MODEL, requires_grad=Answer.UNKNOWN)
+        if value.kind is Kind.UNKNOWN and not value.forwards and not value.api and not value.definitions:
+            value = _by_name(value, path)
+        return replace(value, label=path) if value.label != path else value
+
+    def evidence(self, path: str) -> None:
+        """Something is called on this path that modules alone have."""
+        if path and path != "self":
+            self.learned.modules.add(path)
+
+    def escapes(self, value: Abstract) -> None:
+        """A function is handed to somebody we do not know."""
+        for definition in value.definitions:
+            known = self.learned.functions.get(definition) if not isinstance(definition, cst.ClassDef) else None
+            if known is not None and value.kind is Kind.FUNCTION:
+                known.escapes = True
+
+    def framework_calls(self, value: Abstract, modes: GradMode) -> None:
+        """A function is handed to torch, which calls it under known modes."""
+        for definition in value.definitions:
+            if not isinstance(definition, cst.ClassDef) and definition in self.learned.functions:
+                known = self.learned.functions[definition]
+                known.framework = modes if known.framework is None else known.framework | modes
+
+    def called(self, definition: Def, *, fresh: bool = False, shift: Shift = KEEP) -> None:
+        """A function of the file is called here."""
+        known = self.learned.functions.get(definition)
+        if known is not None:
+            known.callers.append(Caller(self.here.function, self.state.mode.then(shift), fresh))
+
+    def role(self, owner: cst.ClassDef | None) -> Role:
+        """What a class is to torch."""
+        known = self.known.classes.get(owner) if owner is not None else None
+        return Role.NONE if known is None else known.role
+
+
+def parameter_of(node: cst.CSTNode, source: str, frozen: Answer) -> Abstract:
+    """An item of ``parameters()``: a leaf that is trained, unless it was frozen."""
+    requires = Answer.NO if frozen is Answer.YES else Answer.YES
+    return Abstract(
+        kind=Kind.PARAMETER,
+        requires_grad=requires,
+        is_leaf=Answer.YES,
+        is_inference=Answer.NO,
+        leaf=Leaf.PARAMETERS,
+        identity=frozenset({node}),
+        source=source,
+        frozen=frozen,
+    )
+
+
+def _by_name(value: Abstract, path: str) -> Abstract:
+    if naming.sounds_like_criterion(path):
+        return replace(value, kind=Kind.CRITERION)
+    if naming.sounds_like_loader(path):
+        return replace(value, kind=Kind.LOADER)
+    if naming.sounds_like_optimizer(path):
+        return replace(value, kind=Kind.OPTIMIZER)
+    return value
+
+
+BUILTINS = frozenset(
+    "print len range enumerate zip list tuple dict set sum max min map filter sorted reversed iter next "
+    "float int bool str isinstance super getattr setattr hasattr open abs round any all type id repr "
+    "format property staticmethod classmethod object vars".split()
+)
+

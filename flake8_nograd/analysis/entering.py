@@ -1,0 +1,176 @@
+"""What is known where a function is entered: its parameters, and what models are in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import libcst as cst
+
+from .. import naming, torch_api
+from ..facts import Evaluated, Kind, Role
+from ..grad import Answer, GradMode
+from .context import Context
+from .knowledge import ClassKnowledge, Def, FunctionKnowledge
+from .state import Setting
+from .value import DATA, UNKNOWN, Abstract
+
+
+def enter(context: Context, node: Def, owner: cst.ClassDef | None, known: FunctionKnowledge | None) -> None:
+    """Fill the state at the start of a function."""
+    state = context.state
+    parameters = parameters_of(node.params)
+    for position, each in enumerate(parameters):
+        name = each.name.value
+        handed = known.arguments.get(position) if known is not None else None
+        value = _annotated(context, each) or handed or UNKNOWN
+        if value.kind in {Kind.UNKNOWN, Kind.PLAIN} and not value.forwards:
+            default = value
+            value = _presumed(name) if name not in context.known.modules else Abstract()
+            if default.constant is not None and handed is not None:
+                value = default
+        state.names[name] = replace(value, parameter=position, identity=frozenset({each}), label="")
+    for extra in (node.params.star_arg, node.params.star_kwarg):
+        if isinstance(extra, cst.Param):
+            state.names[extra.name.value] = Abstract(kind=Kind.CONTAINER)
+    method = owner is not None and known is not None and known.owner is owner
+    if method and parameters and owner is not None and "staticmethod" not in known_decorators(known):
+        role = context.role(owner)
+        kind = Kind.MODEL if role in {Role.MODULE, Role.LIGHTNING} else Kind.INSTANCE
+        if role is Role.OPTIMIZER:
+            kind = Kind.OPTIMIZER
+        first = parameters[0].name.value
+        state.names[first] = Abstract(kind=kind, label=first, definitions=(owner,), identity=frozenset({owner}))
+    for inner, value in _closure(context).items():
+        state.names.setdefault(inner, value)
+    _settings(context, node, owner, known)
+
+
+def known_decorators(known: FunctionKnowledge | None) -> tuple[str, ...]:
+    """The decorators of a function that may not be known yet."""
+    return known.decorators if known is not None else ()
+
+
+def _closure(context: Context) -> dict[str, Abstract]:
+    """``self`` of the method around a nested function."""
+    for scope in context.here.scopes[1:]:
+        if isinstance(scope, cst.FunctionDef):
+            held = context.learned.functions.get(scope)
+            owner = held.owner if held is not None else None
+            if owner is not None and held is not None and held.parameters:
+                role = context.role(owner)
+                kind = Kind.MODEL if role in {Role.MODULE, Role.LIGHTNING} else Kind.INSTANCE
+                name = held.parameters[0]
+                return {name: Abstract(kind=kind, label=name, definitions=(owner,))}
+    return {}
+
+
+def _settings(
+    context: Context, node: Def, owner: cst.ClassDef | None, known: FunctionKnowledge | None
+) -> None:
+    state = context.state
+    nested = known is not None and known.parent is not None
+    for table, handed, module in (
+        (state.training, known.training if known else None, context.known.training or context.learned.training),
+        (state.frozen, known.frozen if known else None, context.known.frozen or context.learned.frozen),
+    ):
+        if handed is not None:
+            table.update(handed)
+        elif not nested:
+            for path, setting in module.items():
+                if setting.answer is not Answer.UNKNOWN:
+                    table[path] = Setting(setting.answer, Evaluated.MODULE_LEVEL)
+    if owner is None or (isinstance(node, cst.FunctionDef) and node.name.value == "__init__"):
+        return
+    constructed = context.known.classes.get(owner)
+    if constructed is None:
+        return
+    for table, left in ((state.training, constructed.training), (state.frozen, constructed.frozen)):
+        for path, setting in left.items():
+            overruled = any(path == other or path.startswith(other + ".") for other in constructed.retrains)
+            if table is state.training and (overruled or "self" in constructed.retrains):
+                continue
+            if not any(path == other or path.startswith(other + ".") for other in table):
+                table[path] = Setting(setting.answer, Evaluated.CONSTRUCTOR)
+
+
+def _presumed(name: str) -> Abstract:
+    return DATA if naming.sounds_like_data(name) else UNKNOWN
+
+
+def _annotated(context: Context, parameter: cst.Param) -> Abstract | None:
+    """What an annotation says: ``nn.Module``, ``DataLoader``, a class of the file."""
+    if parameter.annotation is None:
+        return None
+    node = parameter.annotation.annotation
+    if not isinstance(node, cst.Name | cst.Attribute):
+        return None
+    parts: list[str] = []
+    inner: cst.BaseExpression = node
+    while isinstance(inner, cst.Attribute):
+        parts.append(inner.attr.value)
+        inner = inner.value
+    if not isinstance(inner, cst.Name):
+        return None
+    root = context.lookup(inner.value)
+    if not parts:
+        for each in root.definitions:
+            if isinstance(each, cst.ClassDef):
+                return _object_of(context, each)
+    name = torch_api.canonical(".".join([root.api, *reversed(parts)])) if root.api else ""
+    if name == "torch.nn.Module":
+        return Abstract(kind=Kind.MODEL)
+    if name in {"torch.Tensor", "torch.FloatTensor"}:
+        return DATA if naming.sounds_like_data(parameter.name.value) else Abstract(kind=Kind.TENSOR)
+    if name and torch_api.makes_loader(name):
+        return Abstract(kind=Kind.LOADER)
+    if name and torch_api.makes_optimizer(name) or name == "torch.optim.Optimizer":
+        return Abstract(kind=Kind.OPTIMIZER)
+    return None
+
+
+def _object_of(context: Context, owner: cst.ClassDef) -> Abstract:
+    role = context.role(owner)
+    kind = Kind.MODEL if role in {Role.MODULE, Role.LIGHTNING} else Kind.INSTANCE
+    return Abstract(kind=kind, definitions=(owner,))
+
+
+def parameters_of(params: cst.Parameters) -> list[cst.Param]:
+    """The parameters that have a position, then those that have only a name."""
+    return [*params.posonly_params, *params.params, *params.kwonly_params]
+
+
+def role_of(known: ClassKnowledge, parents: list[ClassKnowledge]) -> Role:
+    """What a class is to torch, by its base classes."""
+    for name in known.bases:
+        full = torch_api.canonical(name)
+        last = full.rsplit(".", 1)[-1]
+        if last == "LightningModule":
+            return Role.LIGHTNING
+        if full == "lightning.Callback":
+            return Role.CALLBACK
+        if full in {"torch.autograd.Function", "torch.autograd.function.Function"}:
+            return Role.AUTOGRAD_FUNCTION
+        if torch_api.makes_optimizer(full) or full == "torch.optim.Optimizer":
+            return Role.OPTIMIZER
+        if last in {"Trainer", "Seq2SeqTrainer"} and full.startswith("transformers"):
+            return Role.TRAINER
+        if full == "unittest.TestCase" or last.endswith("TestCase"):
+            return Role.TEST_CASE
+        if full == "torch.nn.Module" or full.startswith("torch.nn.") or last.endswith(("Module", "PreTrainedModel")):
+            return Role.MODULE
+    for parent in parents:
+        if parent.role is not Role.NONE:
+            return parent.role
+    return Role.NONE
+
+
+def framework_mode(known: ClassKnowledge, method: str) -> GradMode | None:
+    """The modes that a framework calls a method under."""
+    if known.role in {Role.LIGHTNING, Role.CALLBACK}:
+        if method in torch_api.LIGHTNING_GRAD_OFF_HOOKS:
+            return GradMode.NOT_ON
+        if method in torch_api.LIGHTNING_GRAD_ON_HOOKS:
+            return GradMode.ON
+    if known.role is Role.AUTOGRAD_FUNCTION and method in torch_api.AUTOGRAD_FUNCTION_METHODS:
+        return GradMode.OFF
+    return None

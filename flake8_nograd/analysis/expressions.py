@@ -1,0 +1,527 @@
+"""What an expression is: evaluated in the order Python evaluates it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import libcst as cst
+
+from .. import naming, torch_api
+from ..facts import Kind, Leaf, Loop, Loss, Purpose, Role, Yield
+from ..grad import ANYTHING, Answer
+from .calls import Arguments, Calls, tupled
+from .context import Context, parameter_of
+from .value import DATA, NONE, PLAIN, UNKNOWN, Abstract, computed, constant, detached
+
+
+def path_of(node: cst.BaseExpression) -> str:
+    """``self.net.head`` for a chain of names; empty for anything else."""
+    parts: list[str] = []
+    while isinstance(node, cst.Attribute):
+        parts.append(node.attr.value)
+        node = node.value
+    if not isinstance(node, cst.Name):
+        return ""
+    parts.append(node.value)
+    return ".".join(reversed(parts))
+
+
+@dataclass(slots=True)
+class Expressions:
+    """Evaluates expressions in a context."""
+
+    context: Context
+    define: Callable[[cst.Lambda], None]
+    """Take note of a lambda, whose body is walked later."""
+    calls: Calls = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Calls are evaluated in the same context."""
+        self.calls = Calls(self.context)
+
+    def of(self, node: cst.BaseExpression | None) -> Abstract:
+        """What an expression holds."""
+        match node:
+            case None:
+                return NONE
+            case cst.Name(value=name):
+                return self._name(name)
+            case cst.Attribute():
+                return self._attribute(node)
+            case cst.Call():
+                return self.call(node)
+            case cst.Subscript():
+                return self._subscript(node)
+            case cst.BinaryOperation():
+                return self._binary(node)
+            case cst.Tuple() | cst.List() | cst.Set():
+                return self._sequence(node)
+            case cst.Integer() | cst.Float() | cst.Imaginary() | cst.Ellipsis():
+                return PLAIN
+            case cst.SimpleString():
+                text = node.evaluated_value
+                return constant(text) if isinstance(text, str) else PLAIN
+            case cst.ConcatenatedString():
+                self.of(node.left)
+                self.of(node.right)
+                return PLAIN
+            case cst.FormattedString(parts=parts):
+                for part in parts:
+                    if isinstance(part, cst.FormattedStringExpression):
+                        self._ended(self.of(part.expression), part.expression, "format")
+                return PLAIN
+            case cst.UnaryOperation():
+                return self._unary(node)
+            case cst.Comparison():
+                return self._comparison(node)
+            case cst.BooleanOperation():
+                return self._boolean(node)
+            case cst.IfExp(test=test, body=body, orelse=orelse):
+                self._ended(self.of(test), test, "if")
+                return self._either(body, orelse)
+            case cst.NamedExpr(target=target, value=value):
+                result = self.of(value)
+                if isinstance(target, cst.Name):
+                    self.bind(target.value, result)
+                return result
+            case cst.Dict(elements=elements):
+                return self._dictionary(elements)
+            case cst.ListComp() | cst.SetComp() | cst.GeneratorExp() | cst.DictComp():
+                return self._comprehension(node, lazy=isinstance(node, cst.GeneratorExp))
+            case cst.Lambda():
+                self.define(node)
+                return Abstract(kind=Kind.FUNCTION, definitions=(node,))
+            case cst.Await(expression=expression):
+                result = self.of(expression)
+                self.context.recorder.write(Yield(node, self.context.place(), True))
+                return result
+            case cst.Yield():
+                return self.yielded(node)
+            case cst.StarredElement(value=value) | cst.Element(value=value):
+                return self.of(value)
+            case cst.Slice():
+                return PLAIN
+        return UNKNOWN
+
+    # --- names -------------------------------------------------------------
+
+    def bind(self, name: str, value: Abstract) -> None:
+        """Bind a local name."""
+        context = self.context
+        context.state.forget_under(name)
+        for table in (context.state.training, context.state.frozen):
+            table.pop(name, None)
+        if value.kind is Kind.MODEL and value.label and value.label != name:
+            for what in ("training", "frozen"):
+                setting = context.training_of(value.label) if what == "training" else context.frozen_of(value.label)
+                if setting.answer is not Answer.UNKNOWN:
+                    context.put(what, name, setting.answer)
+        context.state.names[name] = value
+        if "." not in name:
+            context.learned.bind(context.here.scopes[0], name, value)
+
+    def _name(self, name: str) -> Abstract:
+        if name in {"True", "False"}:
+            return constant(name == "True")
+        if name == "None":
+            return NONE
+        return self.context.lookup(name)
+
+    def _attribute(self, node: cst.Attribute) -> Abstract:
+        context = self.context
+        path = path_of(node)
+        if path:
+            known = context.state.names.get(path)
+            if known is not None:
+                return context.named(known, path)
+        base = self.of(node.value)
+        return self.attribute(node, base, node.attr.value, path)
+
+    def attribute(self, node: cst.CSTNode, base: Abstract, name: str, path: str) -> Abstract:
+        """An attribute of a value."""
+        context = self.context
+        if base.api and base.kind is Kind.API:
+            return Abstract(kind=Kind.API, label=path, api=torch_api.canonical(f"{base.api}.{name}"))
+        for owner in base.definitions:
+            if isinstance(owner, cst.ClassDef):
+                method = context.known.method(owner, name)
+                if method is not None:
+                    return self._method(base, owner, method, path)
+                found = context.known.attribute(owner, name)
+                if found is not None:
+                    return context.named(replace(found, parameter=None, identity=frozenset()), path)
+                if name == "param_groups" and context.role(owner) is Role.OPTIMIZER:
+                    return _groups(node)
+        if name in PLAIN_ATTRIBUTES:
+            return PLAIN
+        if name == "grad":
+            held = base.label
+            return Abstract(kind=Kind.TENSOR, label=path or f"{held}.grad", requires_grad=Answer.NO, api="")
+        if name == "data" and (base.kind in TENSOR_KINDS or base.forwards):
+            context.use(base, node, Purpose.VALUE, callee="data")
+            return replace(detached(node, Loss.DATA, base, context.mode()), label=path, is_view=True)
+        if base.kind is Kind.MODEL:
+            return self._part(node, base, name, path)
+        if base.kind is Kind.OPTIMIZER and name == "param_groups":
+            return _groups(node)
+        if name in torch_api.VIEW_ATTRIBUTES and base.kind in TENSOR_KINDS:
+            return computed(node, [base], context.mode(), view=True)
+        if base.kind in {Kind.TENSOR, Kind.DATA, Kind.PARAMETER, Kind.CONTAINER, Kind.UNKNOWN}:
+            requires = Answer.NO if base.kind is Kind.DATA or name == "data" else Answer.UNKNOWN
+            kind = Kind.DATA if base.kind is Kind.DATA else Kind.UNKNOWN
+            value = Abstract(kind=kind, requires_grad=requires, forwards=base.forwards, label=path)
+            return context.named(value, path) if path else value
+        return context.named(UNKNOWN, path) if path else UNKNOWN
+
+    def _method(
+        self, base: Abstract, owner: cst.ClassDef, method: cst.FunctionDef, path: str
+    ) -> Abstract:
+        known = self.context.learned.functions.get(method) or self.context.known.functions.get(method)
+        decorators = known.decorators if known is not None else ()
+        if "property" in decorators or "builtins.property" in decorators:
+            self.context.called(method)
+            returns = known.returns if known is not None else None
+            return replace(returns, label=path, parameter=None) if returns is not None else UNKNOWN
+        static = "staticmethod" in decorators or "builtins.staticmethod" in decorators
+        bound = None if static or base.kind is Kind.CLASS else base
+        return Abstract(kind=Kind.FUNCTION, label=path, definitions=(method,), bound=bound)
+
+    def _part(self, node: cst.CSTNode, model: Abstract, name: str, path: str) -> Abstract:
+        """A part of a model of which the class is not known."""
+        frozen = self.context.frozen_of(model.label).answer if model.label else Answer.UNKNOWN
+        if name in {"weight", "bias"}:
+            weight = parameter_of(node, model.label, frozen)
+            return replace(weight, leaf=Leaf.ATTRIBUTE, label=path)
+        if path in self.context.known.modules or name == "module" or naming.sounds_like_model(name):
+            return Abstract(kind=Kind.MODEL, label=path, training=model.training, frozen=frozen)
+        return Abstract(label=path)
+
+    def _subscript(self, node: cst.Subscript) -> Abstract:
+        context = self.context
+        base = self.of(node.value)
+        keys = []
+        for element in node.slice:
+            if isinstance(element.slice, cst.Index):
+                keys.append(self.of(element.slice.value))
+            else:
+                for bound in (element.slice.lower, element.slice.upper, element.slice.step):
+                    if bound is not None:
+                        self.of(bound)
+        label = f"{base.label}[...]" if base.label else ""
+        if base.elements is not None and len(keys) == 1:
+            number = _index(node)
+            if number is not None and -len(base.elements) <= number < len(base.elements):
+                return base.elements[number]
+        if len(keys) == 1 and keys[0].constant == "params":
+            return Abstract(kind=Kind.PARAMETERS, item=parameter_of(node, base.label, Answer.UNKNOWN), label=label)
+        if base.kind is Kind.PARAMETERS:
+            return self.calls.item(node, base)
+        if base.kind is Kind.STATE:
+            return Abstract(kind=Kind.TENSOR, requires_grad=Answer.NO, is_leaf=Answer.YES)
+        if base.item is not None:
+            return replace(base.item, forwards=base.item.forwards | base.forwards, label=label)
+        if base.kind is Kind.DATA:
+            return replace(DATA, label=label)
+        if base.kind in TENSOR_KINDS:
+            result = computed(node, [base], context.mode(), view=True)
+            return replace(result, label=label, leaf=base.leaf, kind=Kind.TENSOR)
+        if base.kind is Kind.MODEL:
+            return Abstract(kind=Kind.MODEL, label=label, training=base.training)
+        if base.kind is Kind.PLAIN:
+            return replace(PLAIN, label=label)
+        return Abstract(label=label, forwards=base.forwards)
+
+    # --- operators -----------------------------------------------------------
+
+    def _binary(self, node: cst.BinaryOperation) -> Abstract:
+        # Sums of hundreds of terms are nested to the left: no recursion on that side.
+        spine = []
+        left: cst.BaseExpression = node
+        while isinstance(left, cst.BinaryOperation):
+            spine.append(left)
+            left = left.left
+        result = self.of(left)
+        for each in reversed(spine):
+            right = self.of(each.right)
+            result = self.operate(each, [result, right])
+        return result
+
+    def operate(self, node: cst.CSTNode, operands: list[Abstract]) -> Abstract:
+        """An arithmetic operator."""
+        if all(each.kind is Kind.PLAIN for each in operands):
+            return PLAIN
+        tensors = [each for each in operands if each.kind is not Kind.PLAIN]
+        result = computed(node, tensors, self.context.mode())
+        if any(each.kind is Kind.DATA for each in tensors) and all(each.kind is Kind.DATA for each in tensors):
+            return replace(result, kind=Kind.DATA)
+        if all(each.kind is Kind.CONTAINER for each in tensors):
+            return replace(tensors[0], elements=None, label="")
+        return result
+
+    def _unary(self, node: cst.UnaryOperation) -> Abstract:
+        value = self.of(node.expression)
+        if isinstance(node.operator, cst.Not):
+            self._ended(value, node, "not")
+            return PLAIN
+        if value.kind is Kind.PLAIN:
+            return PLAIN
+        return replace(computed(node, [value], self.context.mode()), kind=value.kind)
+
+    def _comparison(self, node: cst.Comparison) -> Abstract:
+        operands = [self.of(node.left), *(self.of(each.comparator) for each in node.comparisons)]
+        for each in operands:
+            self._ended(each, node, "comparison")
+        if all(each.kind is Kind.PLAIN for each in operands):
+            return PLAIN
+        first = next(each for each in operands if each.kind is not Kind.PLAIN)
+        result = detached(node, Loss.NON_DIFFERENTIABLE, first, self.context.mode())
+        tensor = any(each.kind in TENSOR_KINDS for each in operands)
+        return result if tensor else replace(PLAIN, cut=result.cut)
+
+    def _boolean(self, node: cst.BooleanOperation) -> Abstract:
+        left = self.of(node.left)
+        before = self.context.state.fork()
+        right = self.of(node.right)
+        self.context.state.become(self.context.state.join(before))
+        return left | right
+
+    def _either(self, one: cst.BaseExpression, other: cst.BaseExpression) -> Abstract:
+        before = self.context.state.fork()
+        first = self.of(one)
+        after = self.context.state.fork()
+        self.context.state.become(before)
+        second = self.of(other)
+        self.context.state.become(self.context.state.join(after))
+        return first | second
+
+    def _ended(self, value: Abstract, node: cst.CSTNode, how: str) -> None:
+        self.context.use(value, node, Purpose.VALUE, callee=how)
+
+    def _sequence(self, node: cst.Tuple | cst.List | cst.Set) -> Abstract:
+        values = [self.of(each.value) for each in node.elements]
+        if any(isinstance(each, cst.StarredElement) for each in node.elements):
+            return Abstract(kind=Kind.CONTAINER, item=_merged(values), forwards=tupled(values).forwards)
+        if values and all(each.kind is Kind.PARAMETER for each in values):
+            return replace(tupled(values), kind=Kind.PARAMETERS)
+        return tupled(values)
+
+    def _dictionary(self, elements: Sequence[cst.BaseDictElement]) -> Abstract:
+        values = []
+        for each in elements:
+            if isinstance(each, cst.DictElement):
+                self.of(each.key)
+            values.append(self.of(each.value))
+        item = _merged(values)
+        return Abstract(kind=Kind.CONTAINER, item=item, forwards=tupled(values).forwards)
+
+    # --- calls ------------------------------------------------------------------
+
+    def call(self, node: cst.Call, *, is_statement: bool = False) -> Abstract:
+        """A call: callee first, then arguments, then what it does."""
+        func = node.func
+        receiver: Abstract | None = None
+        if isinstance(func, cst.Attribute):
+            path = path_of(func)
+            known = self.context.state.names.get(path) if path else None
+            if known is not None:
+                callee = self.context.named(known, path)
+            else:
+                receiver = self.of(func.value)
+                callee = self._callee(func, receiver, path)
+        else:
+            callee = self.of(func)
+        given = self._arguments(node, is_statement=is_statement)
+        if receiver is not None and callee is UNKNOWN and isinstance(func, cst.Attribute):
+            return self.calls.method(node, receiver, func.attr.value, given)
+        return self.calls.call(node, callee, given)
+
+    def _callee(self, func: cst.Attribute, receiver: Abstract, path: str) -> Abstract:
+        """What is called as an attribute; ``UNKNOWN`` for a method of a library's object."""
+        name = func.attr.value
+        if receiver.kind is Kind.API and receiver.api:
+            return self.attribute(func, receiver, name, path)
+        for owner in receiver.definitions:
+            if isinstance(owner, cst.ClassDef):
+                if self.context.known.method(owner, name) is not None:
+                    return self.attribute(func, receiver, name, path)
+                found = self.context.known.attribute(owner, name)
+                if found is not None:
+                    return self.context.named(replace(found, parameter=None, identity=frozenset()), path)
+        if path and name not in torch_api.MODULE_METHODS_NOT_FORWARD:
+            if path in self.context.known.modules:
+                return Abstract(kind=Kind.MODEL, label=path)
+            if receiver.kind is not Kind.MODEL and naming.sounds_like_criterion(name):
+                return Abstract(kind=Kind.CRITERION, label=path)
+        return UNKNOWN
+
+    def _arguments(self, node: cst.Call, *, is_statement: bool) -> Arguments:
+        given = Arguments([], {}, is_statement=is_statement)
+        for argument in node.args:
+            value = self._argument(argument.value)
+            if argument.star:
+                given.starred = True
+                given.positional.append(replace(value, label=""))
+            elif argument.keyword is not None:
+                given.keywords[argument.keyword.value] = value
+            else:
+                given.positional.append(value)
+        return given
+
+    def _argument(self, node: cst.BaseExpression) -> Abstract:
+        if isinstance(node, cst.GeneratorExp):
+            # sum(...), list(...) and their like run it at once; a lazy consumer is rare.
+            return self._comprehension(node, lazy=False)
+        return self.of(node)
+
+    # --- comprehensions ---------------------------------------------------------
+
+    def _comprehension(
+        self, node: cst.ListComp | cst.SetComp | cst.GeneratorExp | cst.DictComp, *, lazy: bool
+    ) -> Abstract:
+        context = self.context
+        before = context.state.fork()
+        loops = context.here.loops
+        scopes = context.here.scopes
+        mode = context.state.mode
+        target: cst.CompFor | None = node.for_in
+        first = True
+        while target is not None:
+            iterated = self.of(target.iter)
+            if lazy and first:
+                context.state.mode = ANYTHING
+            first = False
+            function = context.function()
+            loop = Loop(
+                node,
+                None if function is None else function.row,
+                loops[-1] if loops else None,
+                iterated.fact(),
+                context.mode(),
+                context.here.statement,
+                is_comprehension=True,
+            )
+            context.recorder.write(loop)
+            context.here.loops = (*context.here.loops, loop)
+            self.assign_target(target.target, self.calls.item(target.target, iterated), comprehension=True)
+            for condition in target.ifs:
+                self._ended(self.of(condition.test), condition.test, "if")
+            target = target.inner_for_in
+        if isinstance(node, cst.DictComp):
+            self.of(node.key)
+            item = self.of(node.value)
+        else:
+            item = self.of(node.elt)
+        if not lazy and item.forwards:
+            context.use(item, node, Purpose.ACCUMULATED)
+        context.here.loops = loops
+        context.here.scopes = scopes
+        context.state.become(before)
+        context.state.mode = mode
+        kind = Kind.PARAMETERS if item.kind is Kind.PARAMETER else Kind.CONTAINER
+        return Abstract(kind=kind, item=item, forwards=item.forwards, source=item.source)
+
+    def assign_target(
+        self, target: cst.BaseExpression, value: Abstract, *, comprehension: bool = False
+    ) -> None:
+        """Bind the target of a loop or an unpacking."""
+        match target:
+            case cst.Name(value=name):
+                if comprehension:
+                    self.context.state.names[name] = value
+                else:
+                    self.bind(name, value)
+            case cst.Tuple(elements=elements) | cst.List(elements=elements):
+                parts = self.unpacked(target, value, len(elements))
+                for element, part in zip(elements, parts, strict=True):
+                    if isinstance(element, cst.StarredElement):
+                        part = Abstract(kind=Kind.CONTAINER, item=part, forwards=part.forwards)
+                    self.assign_target(element.value, part, comprehension=comprehension)
+            case cst.Attribute():
+                self.of(target.value)
+                self.store_attribute(target, value)
+            case cst.Subscript():
+                self.of(target)
+
+    def unpacked(self, node: cst.CSTNode, value: Abstract, count: int) -> list[Abstract]:
+        """The parts of a value that is unpacked."""
+        if value.elements is not None and len(value.elements) == count:
+            return list(value.elements)
+        if value.item is not None:
+            return [replace(value.item, forwards=value.item.forwards | value.forwards)] * count
+        if value.kind is Kind.TENSOR and value.forwards:
+            # What a model gives may be a tuple, of tensors like the one we took it for.
+            return [replace(value, label="", identity=frozenset())] * count
+        part = self.calls.item(node, value)
+        return [part] * count
+
+    def store_attribute(self, target: cst.Attribute, value: Abstract) -> None:
+        """``a.b = value``."""
+        context = self.context
+        path = path_of(target)
+        context.use(value, target, Purpose.STORED)
+        context.escapes(value)
+        if not path:
+            return
+        root, _, rest = path.partition(".")
+        owner = context.here.owner
+        if root == "self" and owner is not None and "." not in rest:
+            attributes = context.learned.classes[owner].attributes
+            known = attributes.get(rest)
+            clean = replace(value, parameter=None, identity=frozenset())
+            attributes[rest] = clean if known is None else known | clean
+        self.bind(path, value)
+        if value.kind is Kind.MODEL and value.frozen is not Answer.UNKNOWN:
+            context.put("frozen", path, value.frozen)
+        if value.kind is Kind.MODEL and value.training is Answer.NO:
+            context.put("training", path, value.training)
+
+    # --- yields -----------------------------------------------------------------
+
+    def yielded(self, node: cst.Yield) -> Abstract:
+        """``yield`` and ``yield from``."""
+        context = self.context
+        given = node.value
+        value = self.of(given.item if isinstance(given, cst.From) else given)
+        context.recorder.write(Yield(node, context.place(), False))
+        context.use(value, node, Purpose.YIELDED)
+        learning = context.learning()
+        if learning is not None:
+            mode = context.state.mode
+            learning.yields = mode if learning.yields is None else learning.yields | mode
+            learning.is_generator = True
+            item = Abstract(kind=Kind.CONTAINER, item=value, forwards=value.forwards)
+            learning.returns = item if learning.returns is None else learning.returns | item
+        return UNKNOWN
+
+
+def _groups(node: cst.CSTNode) -> Abstract:
+    parameters = Abstract(kind=Kind.PARAMETERS, item=parameter_of(node, "", Answer.UNKNOWN))
+    return Abstract(kind=Kind.CONTAINER, item=Abstract(kind=Kind.CONTAINER, item=parameters))
+
+
+def _merged(values: list[Abstract]) -> Abstract | None:
+    if not values:
+        return None
+    result = values[0]
+    for each in values[1:]:
+        result = result | each
+    return result
+
+
+def _index(node: cst.Subscript) -> int | None:
+    if len(node.slice) != 1:
+        return None
+    match node.slice[0].slice:
+        case cst.Index(value=cst.Integer(value=text)) if text.isdigit():
+            return int(text)
+        case cst.Index(value=cst.UnaryOperation(operator=cst.Minus(), expression=cst.Integer(value=text))):
+            return -int(text) if text.isdigit() else None
+    return None
+
+
+PLAIN_ATTRIBUTES = frozenset(
+    {"shape", "dtype", "device", "ndim", "requires_grad", "is_leaf", "grad_fn", "is_cuda", "layout", "__name__"}
+)
+TENSOR_KINDS = frozenset({Kind.TENSOR, Kind.PARAMETER, Kind.DATA})
+

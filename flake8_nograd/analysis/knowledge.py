@@ -1,0 +1,185 @@
+"""What one walk of the file teaches the next: of functions, classes and names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import libcst as cst
+
+from ..facts import Class, Function, Guard, Role
+from ..grad import KEEP, GradMode, Shift
+from .state import Setting
+from .value import Abstract, Definition
+
+Def = cst.FunctionDef | cst.Lambda
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A forward pass that a function runs in whatever mode it is called."""
+
+    path: str
+    """Of the model, seen from inside: ``model``, ``self.net``."""
+    method: str
+    explicit: bool
+    """Whether the function itself decides between training and evaluation mode."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A call of a function of the file."""
+
+    function: Def | None
+    """The calling function; ``None`` at module level."""
+    shift: Shift
+    """How grad mode changed in the caller, up to the call."""
+    fresh: bool = False
+    """Whether it is called in a thread or by an optimizer, where gradients are on."""
+
+
+@dataclass(slots=True)
+class FunctionKnowledge:
+    """What is known of one function."""
+
+    node: Def
+    parent: Def | None
+    owner: cst.ClassDef | None
+    parameters: tuple[str, ...] = ()
+    own: Shift = KEEP
+    """What its decorators do."""
+    decorators: tuple[str, ...] = ()
+    callers: list[Caller] = field(default_factory=list)
+    escapes: bool = False
+    framework: GradMode | None = None
+    """The modes a framework calls it under."""
+    arguments: dict[int, Abstract] = field(default_factory=dict)
+    returns: Abstract | None = None
+    leaves: Shift = KEEP
+    """How grad mode has changed when it returns."""
+    yields: Shift | None = None
+    """How grad mode has changed where it yields."""
+    wraps: Shift | None = None
+    """As a decorator: the mode that it calls its function under."""
+    training: dict[str, Setting] | None = None
+    """What all callers have put models in, by path seen from inside."""
+    frozen: dict[str, Setting] | None = None
+    runs: dict[Run, None] = field(default_factory=dict)
+    is_generator: bool = False
+    entry: GradMode = GradMode.UNKNOWN
+    entered_on: bool = False
+    guard: Guard = Guard.NOBODY
+    row: Function | None = None
+
+
+@dataclass(slots=True)
+class ClassKnowledge:
+    """What is known of one class."""
+
+    node: cst.ClassDef
+    bases: tuple[str, ...] = ()
+    parents: tuple[cst.ClassDef, ...] = ()
+    role: Role = Role.NONE
+    attributes: dict[str, Abstract] = field(default_factory=dict)
+    methods: dict[str, cst.FunctionDef] = field(default_factory=dict)
+    training: dict[str, Setting] = field(default_factory=dict)
+    """What ``__init__`` leaves the models of ``self`` in."""
+    frozen: dict[str, Setting] = field(default_factory=dict)
+    retrains: set[str] = field(default_factory=set)
+    """Paths of ``self`` that some other method puts in a mode."""
+    row: Class | None = None
+
+
+@dataclass(slots=True)
+class Knowledge:
+    """What is known of the whole file."""
+
+    functions: dict[Def, FunctionKnowledge] = field(default_factory=dict)
+    classes: dict[cst.ClassDef, ClassKnowledge] = field(default_factory=dict)
+    bindings: dict[Definition | None, dict[str, Abstract]] = field(default_factory=dict)
+    """All that a name of a scope is ever bound to."""
+    modules: set[str] = field(default_factory=set)
+    """Access paths on which something is called that modules alone have."""
+    training: dict[str, Setting] = field(default_factory=dict)
+    """What the module level leaves its models in."""
+    frozen: dict[str, Setting] = field(default_factory=dict)
+
+    def bind(self, scope: Definition | None, name: str, value: Abstract) -> None:
+        """A name of a scope is bound once more."""
+        names = self.bindings.setdefault(scope, {})
+        known = names.get(name)
+        names[name] = value if known is None else known | value
+
+    def method(self, owner: cst.ClassDef, name: str) -> cst.FunctionDef | None:
+        """A method of a class, or of a base class in the file."""
+        seen: list[cst.ClassDef] = [owner]
+        for each in seen:
+            known = self.classes.get(each)
+            if known is None:
+                continue
+            if name in known.methods:
+                return known.methods[name]
+            seen.extend(parent for parent in known.parents if parent not in seen)
+        return None
+
+    def attribute(self, owner: cst.ClassDef, name: str) -> Abstract | None:
+        """All that an attribute of a class's objects is ever bound to."""
+        seen: list[cst.ClassDef] = [owner]
+        for each in seen:
+            known = self.classes.get(each)
+            if known is None:
+                continue
+            if name in known.attributes:
+                return known.attributes[name]
+            seen.extend(parent for parent in known.parents if parent not in seen)
+        return None
+
+    def owners_of(self, method: str) -> list[cst.FunctionDef]:
+        """The methods of that name in all classes of the file."""
+        return [known.methods[method] for known in self.classes.values() if method in known.methods]
+
+
+def settle_callers(knowledge: Knowledge) -> None:
+    """Give each function the modes that its callers in the file call it under, transitively."""
+    known = knowledge.functions
+    for each in known.values():
+        each.entry, each.guard = _start(each)
+        each.entered_on = each.entry is GradMode.ON
+    changed = True
+    while changed:
+        changed = False
+        for each in known.values():
+            if each.guard is not Guard.CALLERS:
+                continue
+            entry, entered_on = each.entry, each.entered_on
+            for caller in each.callers:
+                modes, certain = GradMode.ON, True
+                if caller.function is not None:
+                    above = known[caller.function]
+                    modes = above.own.of(above.entry)
+                    certain = above.entered_on and above.own.of(GradMode.ON) is GradMode.ON
+                if caller.fresh:
+                    modes, certain = GradMode.ON, True
+                entry |= caller.shift.of(modes)
+                entered_on = entered_on or (certain and caller.shift.of(GradMode.ON) is GradMode.ON)
+            if (entry, entered_on) != (each.entry, each.entered_on):
+                each.entry, each.entered_on = entry, entered_on
+                changed = True
+    for each in known.values():
+        if each.guard is Guard.CALLERS and each.entry is GradMode.NEVER:
+            # Only called by itself, or by functions that nobody calls.
+            each.entry, each.entered_on = GradMode.ON, True
+
+
+def _start(each: FunctionKnowledge) -> tuple[GradMode, Guard]:
+    nested = each.parent is not None or isinstance(each.node, cst.Lambda)
+    if each.framework is not None:
+        return each.framework, Guard.FRAMEWORK
+    if each.escapes and (nested or each.callers):
+        return GradMode.UNKNOWN, Guard.ELSEWHERE
+    if each.callers:
+        return GradMode.NEVER, Guard.CALLERS
+    if nested:
+        return GradMode.UNKNOWN, Guard.ELSEWHERE
+    return GradMode.ON, Guard.NOBODY
+
+

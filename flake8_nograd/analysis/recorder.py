@@ -1,0 +1,79 @@
+"""Where facts are written down while walking, and frozen at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import libcst as cst
+
+from ..facts import (
+    Assignment,
+    Backward,
+    Call,
+    FileFacts,
+    Forward,
+    Loop,
+    ModeSwitch,
+    Reveal,
+    Switch,
+    Use,
+    Write,
+    Yield,
+)
+from ..settings import Settings
+from .knowledge import Def, Knowledge
+
+Row = Assignment | Backward | Call | Forward | Loop | ModeSwitch | Reveal | Switch | Use | Write | Yield
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """Where the walk is: the innermost of everything around it."""
+
+    function: Def | None = None
+    owner: cst.ClassDef | None = None
+    scopes: tuple[cst.FunctionDef | cst.Lambda | cst.ClassDef | None, ...] = (None,)
+    """The scopes that names are looked up in, innermost first."""
+    loops: tuple[Loop, ...] = ()
+    switches: tuple[Switch, ...] = ()
+    statement: cst.CSTNode | None = None
+    block: cst.CSTNode | None = None
+    tests: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Rows in the order of evaluation; silent while a loop is still settling."""
+
+    settings: Settings
+    rows: list[Row] = field(default_factory=list)
+    quiet: int = 0
+
+    def write(self, row: Row) -> None:
+        """Add a row, unless this is only a trial."""
+        if not self.quiet:
+            self.rows.append(row)
+
+    def freeze(self, knowledge: Knowledge) -> FileFacts:
+        """All tables."""
+        functions = tuple(each.row for each in knowledge.functions.values() if each.row is not None)
+        classes = tuple(each.row for each in knowledge.classes.values() if each.row is not None)
+        rows = self.rows
+        return FileFacts(
+            settings=self.settings,
+            functions=functions,
+            classes=classes,
+            loops=tuple(row for row in rows if isinstance(row, Loop)),
+            switches=tuple(row for row in rows if isinstance(row, Switch)),
+            forwards=tuple(row for row in rows if isinstance(row, Forward)),
+            uses=tuple(row for row in rows if isinstance(row, Use)),
+            backwards=tuple(row for row in rows if isinstance(row, Backward)),
+            writes=tuple(row for row in rows if isinstance(row, Write)),
+            assignments=tuple(row for row in rows if isinstance(row, Assignment)),
+            mode_switches=tuple(row for row in rows if isinstance(row, ModeSwitch)),
+            calls=tuple(row for row in rows if isinstance(row, Call)),
+            yields=tuple(row for row in rows if isinstance(row, Yield)),
+            reveals=tuple(row for row in rows if isinstance(row, Reveal)),
+        )
+
+

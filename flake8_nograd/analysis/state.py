@@ -1,0 +1,124 @@
+"""What is known at one point of a function: grad mode, names, and what models are in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import libcst as cst
+
+from ..facts import Evaluated
+from ..grad import KEEP, Answer, Shift
+from .value import Abstract
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a model was last put in, and where that stands."""
+
+    answer: Answer
+    where: Evaluated
+
+    def __or__(self, other: Setting) -> Setting:
+        """Either setting."""
+        return Setting(self.answer | other.answer, self.where if self.where is other.where else Evaluated.NOT)
+
+
+NOT_SET = Setting(Answer.UNKNOWN, Evaluated.NOT)
+
+
+@dataclass(slots=True)
+class State:
+    """What is known here. Forked at branches, joined after them."""
+
+    mode: Shift = KEEP
+    """How grad mode changed since the function was entered."""
+    names: dict[str, Abstract] = field(default_factory=dict)
+    """By access path: ``model``, ``self.net``."""
+    training: dict[str, Setting] = field(default_factory=dict)
+    """Whether a model is in training mode, by access path."""
+    frozen: dict[str, Setting] = field(default_factory=dict)
+    """Whether the weights of a model do not require gradients, by access path."""
+    reached: bool = True
+
+    def fork(self) -> State:
+        """A copy for one branch."""
+        return State(self.mode, dict(self.names), dict(self.training), dict(self.frozen), self.reached)
+
+    def become(self, other: State) -> None:
+        """Take over what another state knows."""
+        self.mode, self.names, self.training = other.mode, other.names, other.training
+        self.frozen, self.reached = other.frozen, other.reached
+
+    def join(self, other: State) -> State:
+        """What is known where two branches meet."""
+        if not other.reached:
+            return self
+        if not self.reached:
+            return other
+        names = dict(self.names)
+        for name, value in other.names.items():
+            mine = names.get(name)
+            names[name] = value if mine is None else mine | value
+        return State(
+            self.mode | other.mode,
+            names,
+            _joined(self.training, other.training),
+            _joined(self.frozen, other.frozen),
+        )
+
+    def same(self, other: State) -> bool:
+        """Whether nothing was learned: a loop has settled."""
+        return (
+            self.mode == other.mode
+            and self.names == other.names
+            and self.training == other.training
+            and self.frozen == other.frozen
+        )
+
+    def mutate(self, target: Abstract, change: Callable[[Abstract], Abstract]) -> None:
+        """Change an object in place, under all the names that hold it."""
+        if not target.identity:
+            return
+        for name, value in self.names.items():
+            if value.identity & target.identity:
+                certain = value.identity == target.identity and len(value.identity) == 1
+                self.names[name] = change(value) if certain else value | change(value)
+
+    def renew(self, node: cst.CSTNode) -> None:
+        """A place makes a new object: names that hold the one made there before are its no more."""
+        for name, value in self.names.items():
+            if node in value.identity:
+                self.names[name] = value | Abstract()
+
+    def forget_under(self, path: str) -> None:
+        """Forget the attributes of an object that was rebound."""
+        prefix = path + "."
+        for table in (self.names, self.training, self.frozen):
+            for name in [name for name in table if name.startswith(prefix)]:
+                del table[name]
+
+
+def setting_of(table: dict[str, Setting], path: str) -> Setting:
+    """The setting of a model, or of the model that it is a part of."""
+    while path:
+        found = table.get(path)
+        if found is not None:
+            return found
+        path = path.rpartition(".")[0]
+    return NOT_SET
+
+
+def put(table: dict[str, Setting], path: str, setting: Setting) -> None:
+    """Record a setting, which holds for the parts of a model as well."""
+    prefix = path + "."
+    for name in [name for name in table if name.startswith(prefix)]:
+        del table[name]
+    table[path] = setting
+
+
+def _joined(one: dict[str, Setting], other: dict[str, Setting]) -> dict[str, Setting]:
+    return {
+        path: setting_of(one, path) | setting_of(other, path)
+        for path in sorted(one.keys() | other.keys())
+    }

@@ -1,0 +1,206 @@
+"""What one expression may hold, while the file is walked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import libcst as cst
+
+from ..facts import Cut, Kind, Leaf, Loss, Value
+from ..grad import Answer, GradMode, Shift
+
+Definition = cst.FunctionDef | cst.Lambda | cst.ClassDef
+"""What a function or class value stands for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Abstract:
+    """A value as far as we know it; ``facts.Value`` and what only the walk needs."""
+
+    kind: Kind = Kind.UNKNOWN
+    label: str = ""
+    api: str = ""
+    requires_grad: Answer = Answer.UNKNOWN
+    is_leaf: Answer = Answer.UNKNOWN
+    is_inference: Answer = Answer.UNKNOWN
+    is_view: bool = False
+    leaf: Leaf | None = None
+    cut: Cut | None = None
+    made_under: GradMode = GradMode.UNKNOWN
+    made_at: cst.CSTNode | None = None
+    forwards: frozenset[cst.CSTNode] = frozenset()
+    identity: frozenset[cst.CSTNode] = frozenset()
+    """Where the object was made: two names with one identity hold the same object."""
+    elements: tuple[Abstract, ...] | None = None
+    """Of a tuple or list whose length is known."""
+    item: Abstract | None = None
+    """What any element of a container or iterator is."""
+    constant: bool | int | str | None = None
+    """Of a plain value that stands in the file."""
+    is_none: bool = False
+    shift: Shift | None = None
+    """Of a switch: what it does; of a function: what it is wrapped in."""
+    restores: bool = True
+    """Of a switch: whether leaving it restores the mode before."""
+    definitions: tuple[Definition, ...] = ()
+    bound: Abstract | None = None
+    """Of a method: its object."""
+    training: Answer = Answer.UNKNOWN
+    frozen: Answer = Answer.UNKNOWN
+    parameter: int | None = None
+    """Its position, when it is a parameter of the function being walked, unchanged."""
+    source: str = ""
+    """Of parameters: the label of the model they belong to."""
+
+    def fact(self) -> Value:
+        """As the facts show it."""
+        return Value(
+            self.kind,
+            self.label,
+            self.api,
+            self.requires_grad,
+            self.is_leaf,
+            self.is_inference,
+            self.is_view,
+            self.leaf,
+            self.cut,
+            self.made_under,
+            self.made_at,
+            self.forwards,
+        )
+
+    def __or__(self, other: Abstract) -> Abstract:
+        """Either value: where two branches meet."""
+        if self is other or self == other:
+            return self
+        if other.is_none and not self.is_none:
+            return self
+        if self.is_none and not other.is_none:
+            return other
+        return Abstract(
+            kind=self.kind if self.kind is other.kind else _either_kind(self, other),
+            label=self.label if self.label == other.label else "",
+            api=self.api if self.api == other.api else "",
+            requires_grad=self.requires_grad | other.requires_grad,
+            is_leaf=self.is_leaf | other.is_leaf,
+            is_inference=self.is_inference | other.is_inference,
+            is_view=self.is_view or other.is_view,
+            leaf=self.leaf if self.leaf is other.leaf else None,
+            cut=self.cut if self.cut == other.cut else (self.cut or other.cut),
+            made_under=self.made_under | other.made_under,
+            made_at=self.made_at if self.made_at is other.made_at else None,
+            forwards=self.forwards | other.forwards,
+            identity=self.identity | other.identity,
+            elements=_either_elements(self.elements, other.elements),
+            item=self.item | other.item if self.item and other.item else self.item or other.item,
+            constant=self.constant if self.constant == other.constant else None,
+            is_none=self.is_none and other.is_none,
+            shift=self.shift | other.shift if self.shift and other.shift else None,
+            restores=self.restores and other.restores,
+            definitions=tuple(dict.fromkeys(self.definitions + other.definitions)),
+            bound=self.bound if self.bound == other.bound else None,
+            training=self.training | other.training,
+            frozen=self.frozen | other.frozen,
+            parameter=self.parameter if self.parameter == other.parameter else None,
+            source=self.source if self.source == other.source else "",
+        )
+
+
+def _either_kind(one: Abstract, other: Abstract) -> Kind:
+    kinds = {one.kind, other.kind}
+    if kinds <= {Kind.MODEL, Kind.CRITERION}:
+        return Kind.MODEL
+    if kinds <= {Kind.TENSOR, Kind.PARAMETER, Kind.DATA}:
+        return Kind.TENSOR
+    return Kind.UNKNOWN
+
+
+def _either_elements(
+    one: tuple[Abstract, ...] | None, other: tuple[Abstract, ...] | None
+) -> tuple[Abstract, ...] | None:
+    if one is None or other is None or len(one) != len(other):
+        return None
+    return tuple(a | b for a, b in zip(one, other, strict=True))
+
+
+UNKNOWN = Abstract()
+PLAIN = Abstract(kind=Kind.PLAIN, requires_grad=Answer.NO, is_inference=Answer.NO)
+NONE = replace(PLAIN, is_none=True)
+DATA = Abstract(kind=Kind.DATA, requires_grad=Answer.NO)
+
+
+def constant(value: bool | int | str) -> Abstract:
+    """A literal."""
+    return replace(PLAIN, constant=value)
+
+
+def computed(node: cst.CSTNode, operands: list[Abstract], mode: GradMode, *, view: bool = False) -> Abstract:
+    """The result of a differentiable operation on some operands."""
+    forwards = frozenset[cst.CSTNode]().union(*(each.forwards for each in operands))
+    if operands and all(each.kind is Kind.PLAIN for each in operands):
+        return replace(PLAIN, forwards=forwards)
+    required = Answer.NEVER
+    if not operands or all(each.requires_grad is Answer.NO for each in operands):
+        required = Answer.NO
+    elif view and not mode & GradMode.ON:
+        # A view of a graph tensor keeps requires_grad without a graph; what it is then
+        # good for depends on what is done with it: truth test test_view_under_no_grad.
+        required = Answer.UNKNOWN
+    elif mode.records is Answer.NO:
+        required = Answer.NO
+    elif mode.records is Answer.YES and any(each.requires_grad is Answer.YES for each in operands):
+        required = Answer.YES
+    else:
+        required = Answer.UNKNOWN
+    cut = None
+    if required is Answer.NO:
+        cut = next((each.cut for each in operands if each.cut and each.cut.how in NO_GRAD_CUTS), None)
+        if cut is None and any(each.requires_grad is not Answer.NO for each in operands):
+            cut = cut_by(mode, node)
+        if cut is None:
+            cut = next((each.cut for each in operands if each.cut), None)
+    inference = Answer.UNKNOWN
+    if mode is GradMode.INFERENCE:
+        inference = Answer.YES
+    elif not mode & GradMode.INFERENCE:
+        inference = operands[0].is_inference if view and operands else Answer.NO
+    tensor = any(each.kind in TENSORS for each in operands)
+    return Abstract(
+        kind=Kind.TENSOR if tensor else Kind.UNKNOWN,
+        requires_grad=required,
+        is_leaf=Answer.YES if required is Answer.NO else Answer.NO if required is Answer.YES else Answer.UNKNOWN,
+        is_inference=inference,
+        is_view=view,
+        cut=cut,
+        made_under=mode,
+        made_at=node,
+        forwards=forwards,
+        identity=frozenset({node}),
+    )
+
+
+def detached(node: cst.CSTNode, how: Loss, value: Abstract, mode: GradMode) -> Abstract:
+    """The value without its graph."""
+    return Abstract(
+        kind=Kind.TENSOR,
+        requires_grad=Answer.NO,
+        is_leaf=Answer.YES,
+        is_inference=value.is_inference if mode is not GradMode.INFERENCE else Answer.YES,
+        cut=value.cut if value.requires_grad is Answer.NO and value.cut else Cut(how, node),
+        made_under=mode,
+        made_at=node,
+        identity=frozenset({node}),
+    )
+
+
+def cut_by(mode: GradMode, node: cst.CSTNode) -> Cut | None:
+    """How a mode that records nothing cuts the graph."""
+    if mode is GradMode.INFERENCE:
+        return Cut(Loss.INFERENCE, node)
+    if mode and not mode & GradMode.ON:
+        return Cut(Loss.NO_GRAD, node)
+    return None
+
+
+NO_GRAD_CUTS = frozenset({Loss.NO_GRAD, Loss.INFERENCE})
+TENSORS = frozenset({Kind.TENSOR, Kind.PARAMETER, Kind.DATA})

@@ -1,0 +1,917 @@
+"""The LibCST visitor: statements, in the order Python runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import libcst as cst
+
+from .. import naming, torch_api
+from ..facts import Assignment, Form, Kind, Leaf, Loop, Manner, Purpose, Switch, Value, Yield
+from ..grad import ANYTHING, INFERENCE, KEEP, NO_GRAD, UNREACHED, Answer, GradMode, Shift
+from .calls import Arguments, Restore
+from .context import Context
+from .entering import enter, framework_mode, parameters_of, role_of
+from .expressions import Expressions, path_of
+from .knowledge import ClassKnowledge, Def, FunctionKnowledge
+from .state import State
+from .value import NONE, PLAIN, UNKNOWN, Abstract
+
+Block = cst.BaseSuite | cst.Module
+
+
+@dataclass(slots=True)
+class Deferred:
+    """A function body that is walked when its surroundings are done."""
+
+    node: Def
+    scopes: tuple[cst.FunctionDef | cst.Lambda | cst.ClassDef | None, ...]
+    owner: cst.ClassDef | None
+
+
+class Walk(cst.CSTVisitor):
+    """Walks statements in evaluation order and descends by itself.
+
+    Each ``visit_`` handles what matters in its node and returns False, so that
+    LibCST does not enter whitespace and punctuation.
+    """
+
+    def __init__(self, context: Context) -> None:
+        """Start at the top of a module."""
+        super().__init__()
+        self.context = context
+        self.expressions = Expressions(context, self._define_lambda)
+        self.deferred: list[Deferred] = []
+        self.breaks: list[list[State]] = []
+
+    # --- module, blocks -----------------------------------------------------
+
+    def visit_Module(self, node: cst.Module) -> bool:
+        """Module level first, then the functions, outer before inner."""
+        context = self.context
+        self.block(node)
+        context.learned.training = dict(context.state.training)
+        context.learned.frozen = dict(context.state.frozen)
+        while self.deferred:
+            self._function_body(self.deferred.pop(0))
+        return False
+
+    def block(self, node: Block) -> None:
+        """The statements of a block."""
+        here = self.context.here
+        outside, statement = here.block, here.statement
+        here.block = node
+        for each in node.body:
+            if not self.context.state.reached:
+                # Dead code still has functions and imports that the rest refers to.
+                self.context.state.reached = True
+            here.statement = each
+            each.visit(self)
+        here.block, here.statement = outside, statement
+
+    def visit_IndentedBlock(self, node: cst.IndentedBlock) -> bool:
+        """A block."""
+        self.block(node)
+        return False
+
+    def visit_SimpleStatementSuite(self, node: cst.SimpleStatementSuite) -> bool:
+        """``if x: y``."""
+        self.block(node)
+        return False
+
+    def visit_SimpleStatementLine(self, node: cst.SimpleStatementLine) -> bool:
+        """One line, perhaps of several small statements."""
+        for each in node.body:
+            each.visit(self)
+        return False
+
+    # --- small statements -----------------------------------------------------
+
+    def visit_Expr(self, node: cst.Expr) -> bool:
+        """An expression statement."""
+        if isinstance(node.value, cst.Call):
+            value = self.expressions.call(node.value, is_statement=True)
+        else:
+            value = self.expressions.of(node.value)
+        self._switch_statement(node, value)
+        return False
+
+    def _switch_statement(self, node: cst.Expr, value: Abstract) -> None:
+        context = self.context
+        if value.kind is not Kind.SWITCH or value.api not in torch_api.SWITCHES or value.shift is None:
+            return
+        before = context.mode()
+        func = node.value.func if isinstance(node.value, cst.Call) else None
+        if not isinstance(func, cst.Name | cst.Attribute) or isinstance(func, cst.Attribute) and func.attr.value in {
+            "enter_context",
+            "__enter__",
+            "__exit__",
+        }:
+            return
+        if value.api == "torch.set_grad_enabled":
+            context.state.mode = changed(context.state.mode, value.shift)
+        function = context.function()
+        context.recorder.write(
+            Switch(
+                node,
+                node,
+                value.api,
+                Form.STATEMENT,
+                True,
+                before,
+                context.mode(),
+                None if function is None else function.row,
+                self._switch_arguments(node.value),
+            )
+        )
+
+    def _switch_arguments(self, node: cst.BaseExpression) -> tuple[Value, ...]:
+        if not isinstance(node, cst.Call):
+            return ()
+        context = self.context
+        context.recorder.quiet += 1
+        values = tuple(self.expressions.of(each.value).fact() for each in node.args)
+        context.recorder.quiet -= 1
+        return values
+
+    def visit_Assign(self, node: cst.Assign) -> bool:
+        """``a = b = value``."""
+        if len(node.targets) == 1 and self._pairwise(node):
+            return False
+        value = self.expressions.of(node.value)
+        self._stored_switch(node.value, value)
+        for each in node.targets:
+            self._assign(node, each.target, value, node.value)
+        return False
+
+    def _pairwise(self, node: cst.Assign) -> bool:
+        """``a, b = x, y``: evaluated right to left of the sign, then bound one by one."""
+        target, value = node.targets[0].target, node.value
+        if not (
+            isinstance(target, cst.Tuple)
+            and isinstance(value, cst.Tuple)
+            and len(target.elements) == len(value.elements)
+            and not any(isinstance(each, cst.StarredElement) for each in (*target.elements, *value.elements))
+        ):
+            return False
+        values = [self.expressions.of(each.value) for each in value.elements]
+        for element, each, source in zip(target.elements, values, value.elements, strict=True):
+            self._assign(node, element.value, each, source.value)
+        return True
+
+    def _stored_switch(self, node: cst.BaseExpression, value: Abstract) -> None:
+        if value.kind is Kind.SWITCH and value.api == "torch.set_grad_enabled" and isinstance(node, cst.Call):
+            # It takes effect when it is made: truth test test_set_grad_enabled_acts_at_once.
+            if value.shift is not None and path_of(node.func).endswith("set_grad_enabled"):
+                self.context.state.mode = changed(self.context.state.mode, value.shift)
+
+    def _assign(
+        self, node: cst.BaseSmallStatement, target: cst.BaseExpression, value: Abstract, source: cst.BaseExpression
+    ) -> None:
+        context = self.context
+        before = UNKNOWN
+        if isinstance(target, cst.Name):
+            before = context.state.names.get(target.value) or context.lookup(target.value)
+        elif isinstance(target, cst.Attribute):
+            if self._flag(target, value):
+                return
+            before = self.expressions.of(target)
+        elif isinstance(target, cst.Subscript):
+            self._store_item(target, value)
+            return
+        if isinstance(target, cst.Name | cst.Attribute):
+            after = replace(value, label=path_of(target))
+            context.recorder.write(
+                Assignment(
+                    node,
+                    context.place(),
+                    replace(before, label=path_of(target)).fact(),
+                    after.fact(),
+                    source,
+                    self._reads(source),
+                )
+            )
+        self.expressions.assign_target(target, self._kept(value))
+
+    def _kept(self, value: Abstract) -> Abstract:
+        return value if value.label == "" or value.kind in {Kind.MODEL, Kind.API} else replace(value, label="")
+
+    def _reads(self, source: cst.BaseExpression) -> tuple[Value, ...]:
+        context = self.context
+        if context.recorder.quiet:
+            return ()
+        context.recorder.quiet += 1
+        found = []
+        for path, each in _names_in(source):
+            found.append(replace(self.expressions.of(each), label=path).fact())
+        context.recorder.quiet -= 1
+        return tuple(found)
+
+    def _flag(self, target: cst.Attribute, value: Abstract) -> bool:
+        """``x.requires_grad = ...``, ``x.data = ...``, ``x.grad = ...``: changes of a tensor."""
+        context = self.context
+        name = target.attr.value
+        if name not in {"requires_grad", "data", "grad", "training"}:
+            return False
+        base = self.expressions.of(target.value)
+        if name == "requires_grad":
+            if base.label == "self" or base.kind is Kind.MODEL:
+                # On a module this sets a plain attribute: truth test test_module_requires_grad.
+                context.use(value, target, Purpose.STORED)
+                self._plain_attribute(target, base, value)
+                return True
+            answer = Answer.UNKNOWN
+            if isinstance(value.constant, bool):
+                answer = Answer.YES if value.constant else Answer.NO
+            self._plain_attribute(target, base, value)
+            self.expressions.calls.set_requires_grad(target, base, answer)
+            return True
+        if name == "data" and base.kind in {Kind.TENSOR, Kind.PARAMETER}:
+            self.expressions.calls.write(target, base, Manner.DATA, ".data =", [value])
+            return True
+        return False
+
+    def _plain_attribute(self, target: cst.Attribute, base: Abstract, value: Abstract) -> None:
+        context = self.context
+        statement = context.here.statement
+        context.recorder.write(
+            Assignment(
+                statement,
+                context.place(),
+                replace(base, label=path_of(target) or f"{base.label}.requires_grad").fact(),
+                value.fact(),
+                target,
+                (),
+            )
+        )
+
+    def _store_item(self, target: cst.Subscript, value: Abstract) -> None:
+        context = self.context
+        base = self.expressions.of(target.value)
+        for element in target.slice:
+            if isinstance(element.slice, cst.Index):
+                self.expressions.of(element.slice.value)
+        context.escapes(value)
+        if base.kind in {Kind.CONTAINER, Kind.STATE, Kind.PLAIN}:
+            context.use(value, target, Purpose.ACCUMULATED, into=base.label)
+            self.expressions.calls.put_into(base, [value])
+            return
+        if base.kind in {Kind.TENSOR, Kind.PARAMETER, Kind.DATA}:
+            manner = Manner.DATA if base.label.endswith(".data") else Manner.ITEM
+            self.expressions.calls.write(target, base, manner, "[...] =", [value], view=True)
+        context.use(value, target, Purpose.ACCUMULATED, into=base.label)
+        if base.label and value.forwards:
+            known = context.state.names.get(base.label)
+            if known is not None:
+                context.state.names[base.label] = replace(known, forwards=known.forwards | value.forwards)
+
+    def visit_AnnAssign(self, node: cst.AnnAssign) -> bool:
+        """``a: T = value``."""
+        if node.value is not None:
+            self._assign(node, node.target, self.expressions.of(node.value), node.value)
+        return False
+
+    def visit_AugAssign(self, node: cst.AugAssign) -> bool:
+        """``a += value``: in place for tensors."""
+        context = self.context
+        value = self.expressions.of(node.value)
+        operator = type(node.operator).__name__
+        operation = AUGMENTED.get(operator, operator)
+        if isinstance(node.target, cst.Subscript):
+            base = self.expressions.of(node.target.value)
+            if base.kind in {Kind.TENSOR, Kind.PARAMETER}:
+                manner = Manner.DATA if base.label.endswith(".data") else Manner.ITEM
+                self.expressions.calls.write(node, base, manner, operation, [value], view=True)
+            context.use(value, node, Purpose.ACCUMULATED, into=base.label)
+            return False
+        target = self.expressions.of(node.target)
+        path = path_of(node.target)
+        reads_grad = any(read == f"{path}.grad" or read.startswith(f"{path}.grad.") for read, _ in _names_in(node.value))
+        if path and reads_grad and target.leaf is None and target.is_leaf is not Answer.NO and _may_be_leaf(target):
+            target = replace(target, kind=Kind.TENSOR, leaf=Leaf.HAS_GRAD, requires_grad=Answer.YES)
+        if target.kind in {Kind.TENSOR, Kind.PARAMETER}:
+            data = isinstance(node.target, cst.Attribute) and node.target.attr.value == "data"
+            manner = Manner.DATA if data else Manner.AUGMENTED
+            self.expressions.calls.write(node, target, manner, operation, [value])
+        context.use(value, node, Purpose.ACCUMULATED, into=path)
+        if not path:
+            return False
+        result = self._augmented(node, target, value)
+        if path in context.state.names or isinstance(node.target, cst.Name):
+            context.state.names[path] = result
+            if isinstance(node.target, cst.Name):
+                context.learned.bind(context.here.scopes[0], path, replace(result, identity=frozenset()))
+        return False
+
+    def _augmented(self, node: cst.AugAssign, target: Abstract, value: Abstract) -> Abstract:
+        known = self.context.state.names.get(target.label, target)
+        if target.kind is Kind.CONTAINER:
+            return replace(known, elements=None, forwards=known.forwards | value.forwards)
+        if target.kind in {Kind.TENSOR, Kind.PARAMETER} and target.leaf is not None:
+            return known
+        result = self.expressions.operate(node, [target, value])
+        if target.kind is Kind.TENSOR:
+            # In place: the object stays, its graph grows.
+            return replace(result, identity=known.identity)
+        return result
+
+    def visit_Return(self, node: cst.Return) -> bool:
+        """``return value``."""
+        context = self.context
+        value = self.expressions.of(node.value)
+        context.use(value, node, Purpose.RETURNED)
+        context.escapes(value)
+        learning = context.learning()
+        if learning is not None and not learning.is_generator:
+            learning.returns = value if learning.returns is None else learning.returns | value
+            self._leave(learning)
+        context.state.reached = False
+        return False
+
+    def _leave(self, learning: FunctionKnowledge) -> None:
+        mode = self.context.state.mode
+        learning.leaves = mode if learning.leaves == UNREACHED else learning.leaves | mode
+
+    def visit_Raise(self, node: cst.Raise) -> bool:
+        """``raise``."""
+        if node.exc is not None:
+            self.expressions.of(node.exc)
+        self.context.state.reached = False
+        return False
+
+    def visit_Break(self, node: cst.Break) -> bool:
+        """``break``: the state goes on after the loop."""
+        if self.breaks:
+            self.breaks[-1].append(self.context.state.fork())
+        self.context.state.reached = False
+        return False
+
+    def visit_Continue(self, node: cst.Continue) -> bool:
+        """``continue``: the state meets the next turn of the loop."""
+        return self.visit_Break(node)
+
+    def visit_Assert(self, node: cst.Assert) -> bool:
+        """``assert``."""
+        self.context.use(self.expressions.of(node.test), node, Purpose.VALUE, callee="assert")
+        return False
+
+    def visit_Del(self, node: cst.Del) -> bool:
+        """``del name``."""
+        targets = [node.target]
+        if isinstance(node.target, cst.Tuple):
+            targets = [each.value for each in node.target.elements]
+        for each in targets:
+            path = path_of(each)
+            self.context.state.names.pop(path, None)
+            self.context.state.forget_under(path)
+        return False
+
+    def visit_Pass(self, node: cst.Pass) -> bool:
+        """Nothing."""
+        return False
+
+    def visit_Global(self, node: cst.Global) -> bool:
+        """``global name``: known at module level, whatever order functions run in."""
+        return False
+
+    def visit_Nonlocal(self, node: cst.Nonlocal) -> bool:
+        """``nonlocal name``."""
+        return False
+
+    def visit_TypeAlias(self, node: cst.TypeAlias) -> bool:
+        """``type X = ...``."""
+        return False
+
+    def visit_Import(self, node: cst.Import) -> bool:
+        """``import a.b as c``."""
+        for each in node.names:
+            name = _dotted(each.name)
+            if each.asname is not None and isinstance(each.asname.name, cst.Name):
+                self.expressions.bind(each.asname.name.value, _api(name))
+            else:
+                root = name.split(".")[0]
+                self.expressions.bind(root, _api(root))
+        return False
+
+    def visit_ImportFrom(self, node: cst.ImportFrom) -> bool:
+        """``from a import b as c``; of star imports, the names that matter here."""
+        module = "." * len(node.relative) + (_dotted(node.module) if node.module is not None else "")
+        if isinstance(node.names, cst.ImportStar):
+            for name in sorted(torch_api.star_names(module)):
+                self.expressions.bind(name, _api(f"{module}.{name}"))
+            return False
+        for each in node.names:
+            name = _dotted(each.name)
+            bound = each.asname.name if each.asname is not None else None
+            local = bound.value if isinstance(bound, cst.Name) else name
+            if not node.relative and module == "__future__":
+                continue
+            self.expressions.bind(local, _api(f"{module}.{name}"))
+        return False
+
+    # --- branches ---------------------------------------------------------------
+
+    def visit_If(self, node: cst.If) -> bool:
+        """``if``, ``elif``, ``else``."""
+        context = self.context
+        test = self.expressions.of(node.test)
+        context.use(test, node.test, Purpose.VALUE, callee="if")
+        before = context.state.fork()
+        tests = context.here.tests
+        context.here.tests = (*tests, *(path for path, _ in _names_in(node.test)))
+        if test.constant is not False or not isinstance(node.test, cst.Name):
+            node.body.visit(self)
+        else:
+            context.state.reached = False
+        after = context.state.fork()
+        context.state.become(before)
+        if node.orelse is not None:
+            if isinstance(node.orelse, cst.If):
+                node.orelse.visit(self)
+            else:
+                node.orelse.body.visit(self)
+        elif test.constant is True and isinstance(node.test, cst.Name):
+            context.state.reached = False
+        context.here.tests = tests
+        context.state.become(context.state.join(after))
+        return False
+
+    def visit_Else(self, node: cst.Else) -> bool:
+        """The body of an ``else``."""
+        node.body.visit(self)
+        return False
+
+    def visit_Match(self, node: cst.Match) -> bool:
+        """``match``: any case, or none."""
+        context = self.context
+        context.use(self.expressions.of(node.subject), node, Purpose.VALUE, callee="match")
+        before = context.state.fork()
+        after = before.fork()
+        exhaustive = False
+        for case in node.cases:
+            context.state.become(before.fork())
+            for name in _captured(case.pattern):
+                self.expressions.bind(name, UNKNOWN)
+            if case.guard is not None:
+                self.expressions.of(case.guard)
+            elif isinstance(case.pattern, cst.MatchAs) and case.pattern.pattern is None:
+                exhaustive = True
+            case.body.visit(self)
+            if case is node.cases[0]:
+                after = context.state.fork()
+            else:
+                after = after.join(context.state.fork())
+        context.state.become(after if exhaustive else after.join(before))
+        return False
+
+    def visit_Try(self, node: cst.Try) -> bool:
+        """``try``: an exception may come before any statement of the body."""
+        self._try(node.body, node.handlers, node.orelse, node.finalbody)
+        return False
+
+    def visit_TryStar(self, node: cst.TryStar) -> bool:
+        """``try`` with ``except*``."""
+        self._try(node.body, node.handlers, node.orelse, node.finalbody)
+        return False
+
+    def _try(
+        self,
+        body: cst.BaseSuite,
+        handlers: Sequence[cst.ExceptHandler | cst.ExceptStarHandler],
+        orelse: cst.Else | None,
+        final: cst.Finally | None,
+    ) -> None:
+        context = self.context
+        before = context.state.fork()
+        body.visit(self)
+        raised = before.join(context.state.fork())
+        raised.reached = True
+        if orelse is not None:
+            orelse.body.visit(self)
+        after = context.state.fork()
+        for handler in handlers:
+            context.state.become(raised.fork())
+            if handler.name is not None and isinstance(handler.name.name, cst.Name):
+                self.expressions.bind(handler.name.name.value, UNKNOWN)
+            handler.body.visit(self)
+            after = after.join(context.state.fork())
+        reached = after.reached
+        context.state.become(after)
+        if final is not None:
+            if not reached:
+                context.state.become(raised.fork())
+            final.body.visit(self)
+            context.state.reached = context.state.reached and reached
+
+    # --- loops --------------------------------------------------------------------
+
+    def visit_For(self, node: cst.For) -> bool:
+        """``for``: walked until nothing new is learned, then once for the record."""
+        context = self.context
+        iterated = self.expressions.of(node.iter)
+        leaks = self._leaking_generator(node.iter)
+        if leaks:
+            context.state.mode = context.state.mode.then(ANYTHING)
+        loop = self._loop(node, iterated, is_while=False)
+        context.recorder.write(loop)
+
+        def turn() -> None:
+            value = self.expressions.calls.item(node.target, iterated)
+            self.expressions.assign_target(node.target, value)
+            node.body.visit(self)
+
+        self._loop_body(loop, turn, node.orelse)
+        return False
+
+    def visit_While(self, node: cst.While) -> bool:
+        """``while``."""
+        loop = self._loop(node, UNKNOWN, is_while=True)
+        self.context.recorder.write(loop)
+        endless = isinstance(node.test, cst.Name) and node.test.value == "True"
+
+        def turn() -> None:
+            self.context.use(self.expressions.of(node.test), node.test, Purpose.VALUE, callee="while")
+            node.body.visit(self)
+
+        self._loop_body(loop, turn, node.orelse, endless=endless)
+        return False
+
+    def _loop(self, node: cst.For | cst.While, iterated: Abstract, *, is_while: bool) -> Loop:
+        context = self.context
+        function = context.function()
+        loops = context.here.loops
+        return Loop(
+            node,
+            None if function is None else function.row,
+            loops[-1] if loops else None,
+            iterated.fact(),
+            context.mode(),
+            node,
+            is_while=is_while,
+        )
+
+    def _loop_body(
+        self, loop: Loop, turn: Callable[[], None], orelse: cst.Else | None, *, endless: bool = False
+    ) -> None:
+        context = self.context
+        loops = context.here.loops
+        context.here.loops = (*loops, loop)
+        head = context.state.fork()
+        context.recorder.quiet += 1
+        for _ in range(3):
+            context.state.become(head.fork())
+            self.breaks.append([])
+            turn()
+            after = context.state.fork()
+            for each in self.breaks.pop():
+                after = after.join(each)
+            met = head.join(after)
+            if met.same(head):
+                break
+            head = met
+        context.recorder.quiet -= 1
+        context.state.become(head.fork())
+        self.breaks.append([])
+        turn()
+        left = self.breaks.pop()
+        after = context.state.fork()
+        for each in left:
+            after = after.join(each)
+        context.here.loops = loops
+        context.state.become(after if endless and left else head.join(after))
+        context.state.reached = True
+        if orelse is not None:
+            orelse.body.visit(self)
+
+    def _leaking_generator(self, node: cst.BaseExpression) -> bool:
+        """Whether a generator of this file yields in another mode than it is called in."""
+        if not isinstance(node, cst.Call):
+            return False
+        self.context.recorder.quiet += 1
+        callee = self.expressions.of(node.func)
+        self.context.recorder.quiet -= 1
+        for definition in callee.definitions:
+            if not isinstance(definition, cst.ClassDef):
+                known = self.context.known.functions.get(definition)
+                if known is not None and known.yields is not None and known.yields != KEEP and known.own == KEEP:
+                    return True
+        return False
+
+    # --- with -----------------------------------------------------------------------
+
+    def visit_With(self, node: cst.With) -> bool:
+        """``with``: each item in turn, the body, then back to the mode before."""
+        context = self.context
+        switches = context.here.switches
+        entered: list[tuple[Shift, bool]] = []
+        if node.asynchronous is not None:
+            context.recorder.write(Yield(node, context.place(), True))
+        for each in node.items:
+            outside = context.state.mode
+            value = self.expressions.of(each.item)
+            shift, restores = self._entered(node, each, value)
+            entered.append((outside, restores))
+            context.state.mode = changed(context.state.mode, shift)
+            if each.asname is not None:
+                held = value if value.kind is not Kind.SWITCH or value.api == "" else PLAIN
+                self.expressions.assign_target(each.asname.name, held)
+        node.body.visit(self)
+        for outside, restores in reversed(entered):
+            if restores:
+                context.state.mode = outside
+        context.here.switches = switches
+        return False
+
+    def _entered(self, node: cst.With, item: cst.WithItem, value: Abstract) -> tuple[Shift, bool]:
+        context = self.context
+        shift, restores, called = KEEP, False, True
+        if value.kind is Kind.API and value.api in torch_api.SWITCHES:
+            # with torch.no_grad: raises; taken as what was meant.
+            value = self.expressions.calls.switch(value.api, _NO_ARGUMENTS)
+            called = False
+        if value.kind is Kind.SWITCH and value.shift is not None:
+            shift, restores = value.shift, value.restores
+        elif value.kind is Kind.INSTANCE:
+            shift, restores = self._class_manager(value)
+        elif value.kind is Kind.UNKNOWN and isinstance(item.item, cst.Call):
+            name = path_of(item.item.func)
+            if naming.sounds_like_no_grad(name):
+                shift, restores = ANYTHING, True
+        if value.api in torch_api.SWITCHES:
+            before = context.mode()
+            function = context.function()
+            switch = Switch(
+                item.item,
+                node,
+                value.api,
+                Form.WITH,
+                called,
+                before,
+                changed(context.state.mode, shift).of(context.entry()),
+                None if function is None else function.row,
+                self._switch_arguments(item.item),
+            )
+            context.recorder.write(switch)
+            context.here.switches = (*context.here.switches, switch)
+        return shift, restores
+
+    def _class_manager(self, value: Abstract) -> tuple[Shift, bool]:
+        for owner in value.definitions:
+            if isinstance(owner, cst.ClassDef):
+                method = self.context.known.method(owner, "__enter__")
+                known = self.context.known.functions.get(method) if method is not None else None
+                if known is not None and known.leaves != KEEP:
+                    return known.leaves, True
+        return KEEP, False
+
+    # --- definitions ------------------------------------------------------------------
+
+    def visit_ClassDef(self, node: cst.ClassDef) -> bool:
+        """A class: its body runs now, its methods later."""
+        context = self.context
+        bases = [self.expressions.of(each.value) for each in node.bases]
+        for each in node.decorators:
+            self.expressions.of(each.decorator)
+            self._decorator_switch(node, each, Form.CLASS_DECORATOR)
+        known = context.learned.classes.setdefault(node, ClassKnowledge(node))
+        known.bases = tuple(name for each in bases for name in self._base_names(each))
+        known.parents = tuple(
+            each for base in bases for each in base.definitions if isinstance(each, cst.ClassDef)
+        )
+        known.role = role_of(known, [context.learned.classes[each] for each in known.parents if each in context.learned.classes])
+        known.methods = {
+            each.name.value: each for each in node.body.body if isinstance(each, cst.FunctionDef)
+        }
+        value = Abstract(kind=Kind.CLASS, definitions=(node,), label=node.name.value)
+        self.expressions.bind(node.name.value, value)
+        here = context.here
+        scopes, owner, outer = here.scopes, here.owner, context.state
+        here.scopes, here.owner = (node, *scopes), node
+        context.state = outer.fork()
+        node.body.visit(self)
+        for name, held in context.state.names.items():
+            if held is not outer.names.get(name) and "." not in name:
+                known.attributes.setdefault(name, held)
+        outer.mode = context.state.mode
+        context.state = outer
+        here.scopes, here.owner = scopes, owner
+        return False
+
+    def _base_names(self, base: Abstract) -> list[str]:
+        names = [base.api] if base.api else []
+        for each in base.definitions:
+            if isinstance(each, cst.ClassDef) and each in self.context.learned.classes:
+                names += [each.name.value, *self.context.learned.classes[each].bases]
+        return names or ([base.label] if base.label else [])
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:
+        """A function: decorators and defaults now, the body later."""
+        context = self.context
+        known = self._register(node)
+        own = KEEP
+        names = []
+        for each in reversed(node.decorators):
+            value = self.expressions.of(each.decorator)
+            called = isinstance(each.decorator, cst.Call)
+            names.append(value.api or value.label or path_of(_uncalled(each.decorator)))
+            shift = self._decorator_shift(node, value, each.decorator, called=called)
+            own = shift.then(own)
+            self._decorator_switch(node, each, Form.DECORATOR)
+        known.decorators = tuple(name.removeprefix("builtins.") for name in reversed(names))
+        if node.asynchronous is None and not any(name.endswith("contextmanager") for name in names):
+            known.own = own
+        for parameter in parameters_of(node.params):
+            if parameter.default is not None:
+                self.expressions.of(parameter.default)
+        value = Abstract(kind=Kind.FUNCTION, definitions=(node,), label=node.name.value)
+        if any(name.endswith("contextmanager") for name in names):
+            value = Abstract(kind=Kind.FUNCTION, definitions=(node,), label=node.name.value, api="contextmanager")
+        self.expressions.bind(node.name.value, value)
+        self.deferred.append(Deferred(node, (node, *context.here.scopes), context.here.owner))
+        return False
+
+    def _decorator_shift(
+        self, node: cst.FunctionDef, value: Abstract, decorator: cst.BaseExpression, *, called: bool
+    ) -> Shift:
+        context = self.context
+        name = (value.api or value.label or path_of(_uncalled(decorator))).rsplit(".", 1)[-1]
+        if name in context.recorder.settings.no_grad_wrappers:
+            return NO_OR_INFERENCE
+        if value.api in torch_api.SWITCHES:
+            switch = value if value.shift is not None else self.expressions.calls.switch(value.api, _NO_ARGUMENTS)
+            return switch.shift or KEEP
+        if value.kind in {Kind.SWITCH, Kind.FUNCTION} and value.shift is not None:
+            return value.shift
+        for definition in value.definitions:
+            if not isinstance(definition, cst.ClassDef):
+                known = context.known.functions.get(definition)
+                if known is not None and known.wraps is not None:
+                    return known.wraps
+                if known is not None:
+                    return KEEP
+        return ANYTHING if naming.sounds_like_no_grad(name) else KEEP
+
+    def _decorator_switch(self, node: cst.FunctionDef | cst.ClassDef, each: cst.Decorator, form: Form) -> None:
+        context = self.context
+        context.recorder.quiet += 1
+        value = self.expressions.of(each.decorator)
+        context.recorder.quiet -= 1
+        if value.api in torch_api.SWITCHES:
+            function = context.known.functions.get(node) if isinstance(node, cst.FunctionDef) else None
+            before = function.entry if function is not None else GradMode.UNKNOWN
+            shift = value.shift or KEEP
+            context.recorder.write(
+                Switch(
+                    each,
+                    node,
+                    value.api,
+                    form,
+                    isinstance(each.decorator, cst.Call),
+                    before,
+                    shift.of(before),
+                    function.row if function is not None else None,
+                    self._switch_arguments(each.decorator),
+                )
+            )
+
+    def _define_lambda(self, node: cst.Lambda) -> None:
+        if node not in self.context.learned.functions:
+            self._register(node)
+            here = self.context.here
+            self.deferred.append(Deferred(node, (node, *here.scopes), here.owner))
+
+    def _register(self, node: Def) -> FunctionKnowledge:
+        context = self.context
+        owner = context.here.scopes[0]
+        known = FunctionKnowledge(
+            node,
+            context.here.function,
+            owner if isinstance(owner, cst.ClassDef) else None,
+            tuple(each.name.value for each in parameters_of(node.params)),
+        )
+        if isinstance(node, cst.FunctionDef) and isinstance(owner, cst.ClassDef):
+            known.framework = framework_mode(context.learned.classes[owner], node.name.value)
+        previous = context.learned.functions.get(node)
+        if previous is not None:
+            return previous
+        context.learned.functions[node] = known
+        return known
+
+    def _function_body(self, deferred: Deferred) -> None:
+        context = self.context
+        node = deferred.node
+        here = context.here
+        known = context.known.functions.get(node)
+        learning = context.learned.functions[node]
+        learning.leaves = UNREACHED
+        context.state = State()
+        here.function, here.owner, here.scopes = node, deferred.owner, deferred.scopes
+        here.loops, here.switches, here.tests = (), (), ()
+        enter(context, node, deferred.owner, known)
+        if isinstance(node, cst.Lambda):
+            here.statement = here.block = node
+            value = self.expressions.of(node.body)
+            context.use(value, node, Purpose.RETURNED)
+            learning.returns = value
+            self._leave(learning)
+        else:
+            here.statement = here.block = node.body
+            node.body.visit(self)
+            if context.state.reached:
+                self._leave(learning)
+                if not learning.is_generator:
+                    learning.returns = NONE if learning.returns is None else learning.returns | NONE
+        if learning.leaves == UNREACHED:
+            learning.leaves = KEEP
+        self._learn_class(deferred)
+        here.function, here.owner, here.scopes = None, None, (None,)
+
+    def _learn_class(self, deferred: Deferred) -> None:
+        owner, node = deferred.owner, deferred.node
+        if owner is None or not isinstance(node, cst.FunctionDef) or node.name.value != "__init__":
+            return
+        known = self.context.learned.classes[owner]
+        for what in ("training", "frozen"):
+            table = self.context.state.training if what == "training" else self.context.state.frozen
+            kept = {path: setting for path, setting in table.items() if path.startswith("self.")}
+            if what == "training":
+                known.training = kept
+            else:
+                known.frozen = kept
+
+
+
+def changed(mode: Shift, shift: Shift) -> Shift:
+    """The mode since entry, after a switch."""
+    return shift.after() if isinstance(shift, Restore) else mode.then(shift)
+
+
+def _names_in(node: cst.BaseExpression) -> list[tuple[str, cst.BaseExpression]]:
+    """The names and attributes that an expression reads, longest first, in order."""
+    found: list[tuple[str, cst.BaseExpression]] = []
+
+    class Names(cst.CSTVisitor):
+        def visit_Attribute(self, node: cst.Attribute) -> bool:
+            path = path_of(node)
+            if path:
+                found.append((path, node))
+            return not path
+
+        def visit_Name(self, node: cst.Name) -> bool:
+            found.append((node.value, node))
+            return False
+
+        def visit_Arg(self, node: cst.Arg) -> bool:
+            node.value.visit(self)
+            return False
+
+    node.visit(Names())
+    return found
+
+
+def _captured(pattern: cst.MatchPattern) -> list[str]:
+    """The names that a pattern binds."""
+    found: list[str] = []
+
+    class Captures(cst.CSTVisitor):
+        def visit_MatchAs(self, node: cst.MatchAs) -> None:
+            if node.name is not None:
+                found.append(node.name.value)
+
+        def visit_MatchStar(self, node: cst.MatchStar) -> None:
+            if node.name is not None:
+                found.append(node.name.value)
+
+    pattern.visit(Captures())
+    return found
+
+
+def _may_be_leaf(target: Abstract) -> bool:
+    return target.kind in {Kind.UNKNOWN, Kind.TENSOR, Kind.PARAMETER, Kind.DATA}
+
+
+def _uncalled(node: cst.BaseExpression) -> cst.BaseExpression:
+    return node.func if isinstance(node, cst.Call) else node
+
+
+def _dotted(node: cst.BaseExpression) -> str:
+    return path_of(node)
+
+
+def _api(name: str) -> Abstract:
+    return Abstract(kind=Kind.API, api=torch_api.canonical(name), label=name)
+
+
+_NO_ARGUMENTS = Arguments([], {})
+AUGMENTED = {
+    "AddAssign": "+=",
+    "SubtractAssign": "-=",
+    "MultiplyAssign": "*=",
+    "DivideAssign": "/=",
+    "MatrixMultiplyAssign": "@=",
+    "PowerAssign": "**=",
+    "FloorDivideAssign": "//=",
+    "ModuloAssign": "%=",
+}
+NO_OR_INFERENCE = NO_GRAD | INFERENCE
