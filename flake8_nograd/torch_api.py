@@ -164,7 +164,12 @@ _CRITERIA = (
 ).split()
 CRITERIA = frozenset(f"torch.nn.{name}" for name in _CRITERIA)
 
-_MODEL_MODULES = ("torchvision.models.", "segmentation_models_pytorch.", "timm.models.", "torch_geometric.nn.")
+_MODEL_MODULES = (
+    "torchvision.models.",
+    "segmentation_models_pytorch.",
+    "timm.models.",
+    "torch_geometric.nn.",
+)
 _MODEL_CALLS = frozenset(
     {
         "timm.create_model",
@@ -179,7 +184,9 @@ _MODEL_CALLS = frozenset(
         "efficientnet_pytorch.EfficientNet.from_pretrained",
     }
 )
-_NOT_MODULES = frozenset({"torch.nn.Parameter", "torch.nn.Module", "torch.nn.ParameterList", "torch.nn.ParameterDict"})
+_NOT_MODULES = frozenset(
+    {"torch.nn.Parameter", "torch.nn.Module", "torch.nn.ParameterList", "torch.nn.ParameterDict"}
+)
 
 
 def makes_model(name: str) -> bool:
@@ -213,7 +220,12 @@ def makes_loader(name: str) -> bool:
 
 def makes_scaler(name: str) -> bool:
     """Whether calling this library name gives something that calls backward for us."""
-    return name in {"torch.amp.GradScaler", "accelerate.Accelerator", "lightning.fabric.Fabric", "lightning.Fabric"}
+    return name in {
+        "torch.amp.GradScaler",
+        "accelerate.Accelerator",
+        "lightning.fabric.Fabric",
+        "lightning.Fabric",
+    }
 
 
 SELF_GUARDED_METHODS = frozenset({"generate", "encode", "prediction_step", "translate", "transcribe"})
