@@ -77,9 +77,7 @@ LOADER_WORDS = _words("loader loaders dataloader dataloaders dl batches iterator
 DATA_SET_WORDS = LOADER_WORDS | _words("data set dataset generator gen ds queue")
 """What also follows ``train`` or ``val`` and is gone through batch by batch: ``val_data``, ``testset``."""
 
-EVALUATION_WORDS = _words(
-    "val valid validation validate test testing eval evaluation dev heldout holdout vali tst"
-)
+EVALUATION_WORDS = _words("val valid validation validate test testing eval evaluation dev heldout holdout vali tst")
 TRAINING_WORDS = _words("train training tr trn trn trainval")
 
 _FUSED_LOADER = re.compile(r"^(?P<purpose>[a-z]+?)(?P<what>dataloader|loader|iter|dl|set|data|dataset)$")
@@ -115,9 +113,7 @@ def sounds_like_loader(name: str) -> bool:
 
 def _is_set_for(name: str, purposes: frozenset[str]) -> bool:
     words = _loader_words(name)
-    return (
-        bool(set(words) & purposes) and _ends_in(words, DATA_SET_WORDS) and not set(words) & _NOT_LOADER_WORDS
-    )
+    return bool(set(words) & purposes) and _ends_in(words, DATA_SET_WORDS) and not set(words) & _NOT_LOADER_WORDS
 
 
 def sounds_like_evaluation_loader(name: str) -> bool:
@@ -196,9 +192,7 @@ def sounds_like_data(name: str) -> bool:
     """``x``, ``yb``, ``images``, ``input_ids``, ``batch_x``."""
     last = _last(name).lower()
     words = words_of(name)
-    return last in DATA_NAMES or (
-        bool(words) and (words[-1] in _DATA_ENDINGS or "_".join(words) in DATA_NAMES)
-    )
+    return last in DATA_NAMES or (bool(words) and (words[-1] in _DATA_ENDINGS or "_".join(words) in DATA_NAMES))
 
 
 LOSS_WORDS = _words("loss losses cost objective err elbo nll")
@@ -243,12 +237,8 @@ def sounds_like_criterion(name: str) -> bool:
     return _last(name).endswith("Loss") or words[-1] in {"bce", "mse"}
 
 
-OPTIMIZER_WORDS = _words(
-    "optimizer optimizers optimiser optimisers optim optims opt opts adam sgd adamw solver"
-)
-_NOT_OPTIMIZER_WORDS = _words(
-    "config cfg args name type params level state dict class cls path lr scheduler step"
-)
+OPTIMIZER_WORDS = _words("optimizer optimizers optimiser optimisers optim optims opt opts adam sgd adamw solver")
+_NOT_OPTIMIZER_WORDS = _words("config cfg args name type params level state dict class cls path lr scheduler step")
 
 
 def sounds_like_optimizer(name: str) -> bool:
@@ -288,9 +278,9 @@ def sounds_like_no_grad(name: str) -> bool:
 
 
 ATTACK_WORDS = _words("""
-    attack attacks attacker adversary adversarial adv pgd fgsm ifgsm mifgsm bim cw deepfool autoattack trades vat perturb perturbation
-    adapt adaptation saliency gradcam cam attribution attributions attribute integrated gradients gradient grad jacobian
-    hessian hvp penalty invert inversion maml langevin sgld guidance energy
+    attack attacks attacker adversary adversarial adv pgd fgsm ifgsm mifgsm bim cw deepfool autoattack trades vat
+    perturb perturbation adapt adaptation saliency gradcam cam explain attribution attributions attribute integrated
+    gradients gradient grad jacobian hessian hvp penalty invert inversion maml langevin sgld guidance energy
 """)
 """What needs the gradient of an input, or adapts the weights, in the middle of an evaluation."""
 
@@ -314,3 +304,11 @@ TEACHER_WORDS = _words("teacher target ema momentum reference ref old frozen")
 def sounds_like_teacher(name: str) -> bool:
     """``teacher``, ``target_net``, ``ref_model``: looked at beside a model that trains."""
     return bool(set(words_of(name)) & TEACHER_WORDS)
+
+
+TRAINING_FLAG_WORDS = _words("train training phase mode split stage backprop backward")
+
+
+def sounds_like_training_flag(name: str) -> bool:
+    """``train``, ``is_training``, ``phase``: a condition that shares code between training and evaluation."""
+    return bool(set(words_of(name)) & TRAINING_FLAG_WORDS)
