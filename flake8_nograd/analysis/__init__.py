@@ -12,7 +12,7 @@ from .recorder import Recorder, Surroundings
 from .state import State
 from .walk import Walk
 
-ROUNDS = 4
+ROUNDS = 3
 """Walks of the file: each knows of calls, returns and attributes what the last one learned."""
 
 
@@ -25,7 +25,7 @@ def facts_of(module: cst.Module, settings: Settings | None = None) -> FileFacts:
         recorder = Recorder(settings or Settings(), quiet=0 if last else 1)
         learned = Knowledge(modules=set(known.modules))
         context = Context(known, learned, recorder, State(), Surroundings())
-        module.visit(Walk(context))
+        module.visit(Walk(context, thorough=last))
         if last:
             break
         settle_callers(learned)

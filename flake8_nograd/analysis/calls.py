@@ -55,7 +55,7 @@ class Arguments:
         """One argument."""
         if keyword in self.keywords:
             return self.keywords[keyword]
-        return self.positional[position] if position < len(self.positional) else None
+        return self.positional[position] if 0 <= position < len(self.positional) else None
 
 
 @dataclass(slots=True)

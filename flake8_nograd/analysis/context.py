@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import libcst as cst
 
@@ -174,13 +175,19 @@ def parameter_of(node: cst.CSTNode, source: str, frozen: Answer) -> Abstract:
 
 
 def _by_name(value: Abstract, path: str) -> Abstract:
+    kind = _suggested(path)
+    return value if kind is Kind.UNKNOWN else replace(value, kind=kind)
+
+
+@cache
+def _suggested(path: str) -> Kind:
     if naming.sounds_like_criterion(path):
-        return replace(value, kind=Kind.CRITERION)
+        return Kind.CRITERION
     if naming.sounds_like_loader(path):
-        return replace(value, kind=Kind.LOADER)
+        return Kind.LOADER
     if naming.sounds_like_optimizer(path):
-        return replace(value, kind=Kind.OPTIMIZER)
-    return value
+        return Kind.OPTIMIZER
+    return Kind.UNKNOWN
 
 
 BUILTINS = frozenset(

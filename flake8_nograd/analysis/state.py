@@ -76,6 +76,10 @@ class State:
             and self.frozen == other.frozen
         )
 
+    def steady(self, other: State) -> bool:
+        """Whether grad mode and the modes of models stayed what they were."""
+        return self.mode == other.mode and self.training == other.training and self.frozen == other.frozen
+
     def mutate(self, target: Abstract, change: Callable[[Abstract], Abstract]) -> None:
         """Change an object in place, under all the names that hold it."""
         if not target.identity:

@@ -37,9 +37,10 @@ class Walk(cst.CSTVisitor):
     LibCST does not enter whitespace and punctuation.
     """
 
-    def __init__(self, context: Context) -> None:
-        """Start at the top of a module."""
+    def __init__(self, context: Context, *, thorough: bool) -> None:
+        """Start at the top of a module; only the last walk settles what names hold in loops."""
         super().__init__()
+        self.thorough = thorough
         self.context = context
         self.expressions = Expressions(context, self._define_lambda)
         self.deferred: list[Deferred] = []
@@ -567,13 +568,15 @@ class Walk(cst.CSTVisitor):
             for each in self.breaks.pop():
                 after = after.join(each)
             met = head.join(after)
-            if met.same(head):
-                break
+            settled = met.same(head) if self.thorough else met.steady(head)
             head = met
+            if settled:
+                break
         context.recorder.quiet -= 1
         context.state.become(head.fork())
         self.breaks.append([])
-        turn()
+        if self.thorough:
+            turn()
         left = self.breaks.pop()
         after = context.state.fork()
         for each in left:
