@@ -31,53 +31,7 @@ class Wrap:
     using: str = NO_GRAD
 
 
-@dataclass(frozen=True, slots=True)
-class Unwrap:
-    """Take a context manager out of its ``with``, or a decorator off its function."""
-
-    item: Anchor
-
-
-@dataclass(frozen=True, slots=True)
-class Replace:
-    """Replace an expression by code.
-
-    In the template ``{0}``, ``{1}`` ... stand for kept expressions, and
-    ``{torch.no_grad}`` for a torch name as the file spells it.
-    """
-
-    expression: Anchor
-    template: str
-    kept: tuple[Anchor, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ReplaceStatement:
-    """Replace a simple statement (one line) by other code; placeholders as in ``Replace``.
-
-    The template may hold several lines: a ``with`` and its body.
-    """
-
-    statement: Anchor
-    template: str
-    kept: tuple[Anchor, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Remove:
-    """Remove a statement; a block that would be empty gets ``pass``."""
-
-    statement: Anchor
-
-
-@dataclass(frozen=True, slots=True)
-class MoveDecoratorDown:
-    """Move a decorator to stand directly above its ``def``."""
-
-    decorator: Anchor
-
-
-Edit = Decorate | Wrap | Unwrap | Replace | ReplaceStatement | Remove | MoveDecoratorDown
+Edit = Decorate | Wrap
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,314 @@
+"""When is it an evaluation? What the rules on needless graphs ask of the facts.
+
+Judged per region (a loop, a run of statements), never per function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from . import naming
+from .edits import NO_GRAD, Decorate, Edit, Fix, Wrap
+from .facts import (
+    Anchor,
+    Differentiation,
+    Evaluated,
+    FileFacts,
+    Form,
+    Forward,
+    Function,
+    Guard,
+    Kind,
+    Loop,
+    Place,
+    Purpose,
+    Role,
+    Use,
+)
+from .grad import Answer, GradMode
+
+ENDS = frozenset({Purpose.VALUE, Purpose.ACCUMULATED, Purpose.CALL, Purpose.RETURNED, Purpose.STORED, Purpose.YIELDED})
+MODULE_OWNERS = frozenset({Role.MODULE, Role.LIGHTNING})
+COMPILED = ("torch.jit.script", "torch.jit.export", "torch.jit.script_method", "numba.jit")
+
+
+def needless(facts: FileFacts) -> tuple[Forward, ...]:
+    """The forward passes that evaluate a model, record a graph, and of which nobody asks a gradient."""
+    differentiated = _differentiated(facts)
+    uses = _uses(facts)
+    found = [
+        each
+        for each in facts.forwards
+        if _records(each)
+        and each.anchor not in differentiated
+        and each.frozen is not Answer.YES
+        and each.inputs_require_grad is not Answer.YES
+        and not _shared_with_training(each)
+        and not _belongs_to_caller(each)
+        and _evaluates(facts, each, uses.get(each.anchor, []))
+    ]
+    return tuple(found)
+
+
+def _records(each: Forward) -> bool:
+    return each.place.grad is GradMode.ON or each.place.on_for_some_caller
+
+
+def _differentiated(facts: FileFacts) -> set[Anchor]:
+    return {
+        anchor for use in facts.uses if use.purpose is Purpose.GRADIENT for anchor in use.value.forwards
+    }
+
+
+def _uses(facts: FileFacts) -> dict[Anchor, list[Use]]:
+    table: dict[Anchor, list[Use]] = {}
+    for use in facts.uses:
+        for anchor in use.value.forwards:
+            table.setdefault(anchor, []).append(use)
+    return table
+
+
+def _shared_with_training(each: Forward) -> bool:
+    """Whether a condition decides between training and evaluation around the call."""
+    return any(naming.sounds_like_training(name) or name.rsplit(".", 1)[-1] in FLAGS for name in each.place.tests)
+
+
+FLAGS = frozenset({"phase", "mode", "split", "stage", "optimizer", "is_train", "training", "train", "opt", "backward"})
+
+
+def _belongs_to_caller(each: Forward) -> bool:
+    """Whether the helper that holds the call is not what is wrong: its callers are judged."""
+    function = each.place.function
+    if function is None:
+        return False
+    if function.guard is Guard.CALLERS and each.evaluated is not Evaluated.HERE:
+        return True
+    inside = function
+    while inside.parent is not None:
+        inside = inside.parent
+    own = inside.owner is not None and inside.owner.role in MODULE_OWNERS and each.model.label.split(".")[0] == "self"
+    return own and each.evaluated is not Evaluated.HERE
+
+
+def _evaluates(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
+    function = each.place.function
+    if each.training is Answer.NO:
+        return _in_eval_mode(facts, each, uses)
+    if each.training is Answer.YES and each.evaluated is Evaluated.HERE:
+        return False
+    return (
+        function is not None
+        and not function.is_test
+        and naming.sounds_like_evaluation(function.name)
+        and not naming.sounds_like_training(function.name)
+        and bool(each.place.loops)
+        and any(naming.sounds_like_evaluation_loader(loop.iterates.label) for loop in each.place.loops)
+        and bool(uses)
+        and all(use.purpose in ENDS for use in uses)
+        and _ends_in_values(uses)
+    )
+
+
+def _ends_in_values(uses: list[Use]) -> bool:
+    return any(use.purpose is Purpose.VALUE for use in uses)
+
+
+def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
+    function = each.place.function
+    if each.method not in {"__call__", "forward"} and each.via is None and each.discarded:
+        return False
+    if each.evaluated is Evaluated.CONSTRUCTOR:
+        # A model that its owner put in eval mode may be a feature extractor that gradients pass through.
+        if function is None or not naming.sounds_like_evaluation(function.name):
+            return False
+    if _needs_gradients(facts, each.place):
+        return False
+    return not any(use.purpose is Purpose.CALL and naming.sounds_like_attack(use.callee) for use in uses)
+
+
+def _needs_gradients(facts: FileFacts, place: Place) -> bool:
+    """Whether the innermost loop, or the function of a single call, asks autograd about something else's input."""
+    for each in facts.backwards:
+        if each.place.function is not place.function:
+            continue
+        same_loop = bool(place.loops) and place.loops[-1] in each.place.loops
+        inputs = each.how in {Differentiation.AUTOGRAD_GRAD, Differentiation.FUNCTIONAL}
+        if same_loop or (not place.loops and not each.place.loops) or (inputs and not place.loops):
+            return True
+    return False
+
+
+def region(each: Forward) -> Loop | None:
+    """The outermost loop that belongs to the evaluation, if it stands in one of its own."""
+    loops = [loop for loop in each.place.loops if not loop.is_comprehension]
+    comprehensions = [loop for loop in each.place.loops if loop.is_comprehension]
+    if not loops:
+        return comprehensions[0] if comprehensions else None
+    return loops[0]
+
+
+def evaluation_loop(facts: FileFacts, each: Forward, needless_ones: tuple[Forward, ...]) -> Loop | None:
+    """The outermost loop around a call in which nothing trains, and in which the model stays in evaluation mode."""
+    chosen: Loop | None = None
+    for loop in reversed(each.place.loops):
+        if _trains(facts, loop, needless_ones) or _switches_inside(facts, loop, each):
+            break
+        chosen = loop
+    return chosen
+
+
+def _trains(facts: FileFacts, loop: Loop, evaluated: tuple[Forward, ...]) -> bool:
+    if any(loop in each.place.loops for each in facts.backwards):
+        return True
+    if any(
+        loop in each.place.loops and each.api == ".step" and each.receiver.kind in {Kind.OPTIMIZER, Kind.SCALER}
+        for each in facts.calls
+    ):
+        return True
+    trained = [
+        each
+        for each in facts.forwards
+        if loop in each.place.loops and each not in evaluated and each.training is not Answer.NO
+    ]
+    return any(_records(each) and each.frozen is not Answer.YES for each in trained) or any(
+        loop in call.place.loops
+        and call.function is not None
+        and (naming.sounds_like_training(call.function.name) or _function_trains(facts, call.function))
+        for call in facts.calls
+    )
+
+
+def _function_trains(facts: FileFacts, function: Function) -> bool:
+    return any(each.place.function is function for each in facts.backwards)
+
+
+def _switches_inside(facts: FileFacts, loop: Loop, forward: Forward) -> bool:
+    """Whether the loop holds the switch into training mode as well: an epoch loop."""
+    del forward
+    return any(loop in each.place.loops and each.training is not Answer.NO for each in facts.mode_switches)
+
+
+def mended(facts: FileFacts, forwards: list[Forward], loop: Loop | None) -> Fix | None:
+    """How the calls are put under no-grad: the function decorated, or the region wrapped."""
+    first = forwards[0]
+    function = first.place.function
+    statement: Anchor = loop.statement if loop is not None else first.place.statement
+    if function is not None and function.anchor is first.place.statement:
+        return None
+    edit: Edit | None = None
+    if function is not None and _only_evaluates(facts, function):
+        edit = Decorate(function.anchor, NO_GRAD)
+    elif not _suspends(facts, function, loop, statement):
+        edit = Wrap((statement,), NO_GRAD)
+    if edit is None:
+        return None
+    what = "the function" if isinstance(edit, Decorate) else "the loop" if loop is not None else "the call"
+    return Fix((edit,), _safe(facts, forwards, function, edit, loop, statement), f"Run {what} under no_grad")
+
+
+def _only_evaluates(facts: FileFacts, function: Function) -> bool:
+    if function.is_async or function.name == "<lambda>":
+        return False
+    if any(name.endswith("contextmanager") or name in COMPILED or "fixture" in name for name in function.decorators):
+        return False
+    inner = [each for each in facts.functions if _inside(each, function)]
+    everywhere = (
+        [each.place for each in facts.backwards]
+        + [call.place for call in facts.calls if call.api in HAZARDS]
+        + [each.place for each in facts.mode_switches if each.training is not Answer.NO]
+        + [call.place for call in facts.calls if call.api == ".step" and call.receiver.kind is Kind.OPTIMIZER]
+    )
+    if any(place.function in inner for place in everywhere):
+        return False
+    if any(each.function in inner and each.form is not Form.WITH for each in facts.switches):
+        return False
+    if any(call.place.function in inner and call.function and _needs_grad(facts, call.function) for call in facts.calls):
+        return False
+    evaluated = set(needless(facts))
+    return all(
+        each in evaluated or each.training is Answer.NO or not _records(each) or each.frozen is Answer.YES
+        for each in facts.forwards
+        if each.place.function in inner
+    )
+
+
+def _needs_grad(facts: FileFacts, function: Function) -> bool:
+    return any(each.place.function is function for each in facts.backwards)
+
+
+def _inside(each: Function, function: Function) -> bool:
+    inner: Function | None = each
+    while inner is not None:
+        if inner is function:
+            return True
+        inner = inner.parent
+    return False
+
+
+def _suspends(facts: FileFacts, function: Function | None, loop: Loop | None, statement: Anchor) -> bool:
+    """Whether the region yields or awaits: no-grad would leak out of it."""
+    return any(
+        each.place.function is function
+        and (each.place.statement is statement if loop is None else loop in each.place.loops)
+        for each in facts.yields
+    )
+
+
+HAZARDS = frozenset(
+    {
+        ".register_hook",
+        ".retain_grad",
+        ".requires_grad_",
+        "torch.utils.checkpoint.checkpoint",
+        "torch.func.functional_call",
+    }
+)
+"""Calls that mean another thing, or raise, without gradients."""
+
+
+def _safe(
+    facts: FileFacts,
+    forwards: list[Forward],
+    function: Function | None,
+    edit: Edit,
+    loop: Loop | None,
+    statement: Anchor,
+) -> bool:
+    """Whether no result with a graph can reach anybody who might differentiate it."""
+    anchors = {each.anchor for each in _in_region(facts, forwards, function, edit, loop, statement)}
+    for use in facts.uses:
+        if not anchors & use.value.forwards:
+            continue
+        if use.purpose in {Purpose.RETURNED, Purpose.YIELDED, Purpose.STORED}:
+            if use.value.requires_grad is not Answer.NO:
+                return False
+        if use.purpose is Purpose.CALL and use.value.requires_grad is not Answer.NO and not _is_metric(use.callee):
+            return False
+    models = {each.model.label for each in forwards}
+    for call in facts.calls:
+        if call.place.function is not function or call.function is not None:
+            continue
+        if any(each.label in models and each.label for each in call.arguments) and not call.api.startswith("builtins"):
+            return False
+    return True
+
+
+def _in_region(
+    facts: FileFacts,
+    forwards: list[Forward],
+    function: Function | None,
+    edit: Edit,
+    loop: Loop | None,
+    statement: Anchor,
+) -> Iterator[Forward]:
+    for each in facts.forwards:
+        if isinstance(edit, Decorate):
+            if each.place.function is not None and function is not None and _inside(each.place.function, function):
+                yield each
+        elif each in forwards or (loop is not None and loop in each.place.loops) or each.place.statement is statement:
+            yield each
+
+
+def _is_metric(callee: str) -> bool:
+    words = callee.lower()
+    return any(part in words for part in ("acc", "metric", "meter", "log", "update", "score", "print", "iou", "auc", "f1", "save_image"))

@@ -1,0 +1,27 @@
+"""HOW WE MEND: a module and fixes in, a module out; knows no rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import libcst as cst
+
+from ..edits import Fix
+from .apply import Apply
+from .plan import plan
+from .spelling import with_import
+from .tree import Tree
+
+
+def fixed(module: cst.Module, fixes: Sequence[Fix]) -> tuple[cst.Module, frozenset[int]]:
+    """The mended module, and the indexes of the fixes that were applied.
+
+    A fix is applied as a whole or not at all; one that cannot be made, because
+    its place cannot be wrapped or torch has no sure spelling there, is left out.
+    """
+    tree = Tree(module)
+    made = plan(tree, fixes)
+    changed = module.visit(Apply(made, tree))
+    if made.needs_import:
+        changed = with_import(changed)
+    return changed, frozenset(made.applied)

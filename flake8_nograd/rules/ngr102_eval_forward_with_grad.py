@@ -1,0 +1,71 @@
+"""A forward pass in evaluation mode that records a graph nobody will walk back.
+
+The same waste as in NGR101, once: a prediction after `model.eval()` keeps its
+activations alive as long as its result lives. `model.eval()` leaves gradients
+on: the result requires gradients all the same.
+
+Tests that pytest or unittest collect are left alone: they often want the
+gradients, or do not care.
+
+Example:
+
+    import torch
+
+
+    def predict(model, image):
+        model.eval()
+        return model(image).argmax(1)
+
+Use instead:
+
+    import torch
+
+
+    @torch.no_grad()
+    def predict(model, image):
+        model.eval()
+        return model(image).argmax(1)
+
+Fix safety:
+
+    Safe when the result ends as a value (`.item()`, `argmax`, `.numpy()`).
+    Unsafe when a tensor with a graph leaves the function, since its caller
+    might differentiate it.
+
+When to silence it:
+
+    When callers in other files differentiate the result, for instance with
+    respect to the input.
+
+References:
+
+    - https://docs.pytorch.org/docs/stable/notes/autograd.html#evaluation-mode-nn-module-eval
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..evaluation import evaluation_loop, mended, needless
+from ..facts import FileFacts
+from ..rule import Finding, rule
+
+
+@rule(
+    code="NGR102",
+    name="eval-forward-with-grad",
+    message="`{model}` is run in evaluation mode with gradients on: run it under no_grad",
+)
+def check(facts: FileFacts) -> Iterator[Finding]:
+    """Report the needless forward passes outside of evaluation loops."""
+    found = needless(facts)
+    reported = set()
+    for each in found:
+        function = each.place.function
+        if function is not None and function.is_test:
+            continue
+        if evaluation_loop(facts, each, found) is not None or each.anchor in reported:
+            continue
+        reported.add(each.anchor)
+        details = {"model": each.model.label or "the model"}
+        yield Finding(each.anchor, details, mended(facts, [each], None))

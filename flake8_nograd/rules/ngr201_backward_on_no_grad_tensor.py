@@ -1,0 +1,77 @@
+"""`backward()` on a tensor that was made under no-grad.
+
+What is computed under `torch.no_grad()` or `torch.inference_mode()` has no
+graph, and gets none later. Where the loss was made decides, not where
+`backward()` stands: a loss made outside may be back-propagated inside a
+no-grad block. torch 2.13 raises
+
+    RuntimeError: element 0 of tensors does not require grad and does not have a grad_fn
+
+Example:
+
+    import torch
+    from torch import nn
+
+    model = nn.Linear(2, 1)
+    criterion = nn.MSELoss()
+
+
+    def train_step(x, y):
+        with torch.no_grad():
+            loss = criterion(model(x), y)
+        loss.backward()
+
+Use instead:
+
+    import torch
+    from torch import nn
+
+    model = nn.Linear(2, 1)
+    criterion = nn.MSELoss()
+
+
+    def train_step(x, y):
+        loss = criterion(model(x), y)
+        loss.backward()
+
+When to silence it:
+
+    When the call is meant to raise, in a test.
+
+References:
+
+    - https://docs.pytorch.org/docs/stable/generated/torch.no_grad.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..facts import Differentiation, FileFacts, Loss
+from ..grad import Answer
+from ..rule import Finding, rule
+
+MADE_UNDER = {Loss.NO_GRAD: "no_grad", Loss.INFERENCE: "inference_mode"}
+
+
+@rule(
+    code="NGR201",
+    name="backward-on-no-grad-tensor",
+    message="{tensor} was made under {switch} on line {line}: it has no graph to go back through",
+    yields_to=("NGR302", "NGR206"),
+)
+def check(facts: FileFacts) -> Iterator[Finding]:
+    """Look at the provenance of everything that is differentiated."""
+    reported = set()
+    for each in facts.backwards:
+        cut = each.target.cut
+        if each.how is Differentiation.FUNCTIONAL or cut is None or cut.how not in MADE_UNDER:
+            continue
+        function = each.place.function
+        if each.target.requires_grad is not Answer.NO or (function is not None and function.is_test):
+            continue
+        if each.anchor in reported:
+            continue
+        reported.add(each.anchor)
+        tensor = f"`{each.target.label}`" if each.target.label else "what is differentiated here"
+        yield Finding(each.anchor, {"tensor": tensor, "switch": MADE_UNDER[cut.how]}, also=cut.at)

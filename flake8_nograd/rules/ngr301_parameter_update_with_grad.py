@@ -1,0 +1,102 @@
+"""A parameter that requires gradients is changed in place while gradients are on.
+
+Updates by hand belong under `torch.no_grad()`: torch refuses to change a leaf
+that requires gradients where the change would be recorded. torch 2.13 raises
+
+    RuntimeError: a leaf Variable that requires grad is being used in an in-place operation.
+
+and, for a part of it (`w[0] = 1`),
+
+    RuntimeError: a view of a leaf Variable that requires grad is being used in an in-place operation.
+
+The rule wants evidence that the target is such a leaf: an item of
+`parameters()`, `weight` or `bias` of a module, an `nn.Parameter`, a tensor made
+with `requires_grad=True`, or one whose `.grad` the update reads.
+
+Example:
+
+    import torch
+
+    w = torch.zeros(3, requires_grad=True)
+
+
+    def train(loss_of, steps):
+        for _ in range(steps):
+            loss = loss_of(w)
+            loss.backward()
+            w.sub_(0.1 * w.grad)
+            w.grad = None
+
+Use instead:
+
+    import torch
+
+    w = torch.zeros(3, requires_grad=True)
+
+
+    def train(loss_of, steps):
+        for _ in range(steps):
+            loss = loss_of(w)
+            loss.backward()
+            with torch.no_grad():
+                w.sub_(0.1 * w.grad)
+            w.grad = None
+
+Fix safety:
+
+    Safe: today's code raises. A wrapped update changes the same numbers.
+
+When to silence it:
+
+    When the code is never run with gradients on, because of a guard in another file.
+
+References:
+
+    - https://docs.pytorch.org/docs/stable/notes/autograd.html#in-place-operations-with-autograd
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..edits import NO_GRAD, Fix, Wrap
+from ..facts import FileFacts, Manner, Role, Write
+from ..grad import Answer, GradMode
+from ..rule import Finding, rule
+
+
+@rule(
+    code="NGR301",
+    name="parameter-update-with-grad",
+    message="`{target}` requires gradients and is changed in place ({operation}) with gradients on: "
+    "update it under no_grad",
+    yields_to=("NGR304", "NGR303", "NGR302"),
+)
+def check(facts: FileFacts) -> Iterator[Finding]:
+    """Look at the target of every change in place."""
+    reported = set()
+    for each in facts.writes:
+        if not _raises(each) or each.anchor in reported:
+            continue
+        reported.add(each.anchor)
+        details = {"target": each.target.label or "the parameter", "operation": each.operation}
+        fix = Fix((Wrap((each.place.statement,), NO_GRAD),), _is_safe(facts, each), "Update it under no_grad")
+        yield Finding(each.anchor, details, fix)
+
+
+def _raises(write: Write) -> bool:
+    function = write.place.function
+    return (
+        (write.place.grad is GradMode.ON or write.place.on_for_some_caller)
+        and write.target.leaf is not None
+        and write.target.requires_grad is Answer.YES
+        and write.manner is not Manner.DATA
+        and not (function is not None and function.is_test)
+    )
+
+
+def _is_safe(facts: FileFacts, write: Write) -> bool:
+    function = write.place.function
+    suspended = any(each.place.statement is write.place.statement for each in facts.yields)
+    optimizer = function is not None and function.owner is not None and function.owner.role is Role.OPTIMIZER
+    return not suspended and not (optimizer and function is not None and function.is_async)
