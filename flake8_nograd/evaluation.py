@@ -123,6 +123,15 @@ def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
             return False
     if _needs_gradients(facts, each.place):
         return False
+    if function is not None and function.name == "__init__":
+        return False
+    leaves = any(
+        use.purpose in {Purpose.RETURNED, Purpose.STORED, Purpose.YIELDED} and use.value.requires_grad is not Answer.NO
+        for use in uses
+    )
+    if leaves and not each.place.loops and function is not None and not naming.sounds_like_evaluation(function.name):
+        # A tensor with its graph is what the function is for: its callers may differentiate it.
+        return False
     return not any(use.purpose is Purpose.CALL and naming.sounds_like_attack(use.callee) for use in uses)
 
 

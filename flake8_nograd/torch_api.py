@@ -91,6 +91,8 @@ _COLLAPSED = (
 )
 """Packages whose classes are known by their own name, whatever submodule they are imported from."""
 
+_NOT_COLLAPSED = ("torch.optim.lr_scheduler.", "torch.optim.swa_utils.")
+
 _RENAMED = (("functorch.", "torch.func."), ("torch._C._functorch.", "torch.func."))
 
 
@@ -106,7 +108,7 @@ def canonical(name: str) -> str:
             return known + name[end:]
         end = name.rfind(".", 0, end)
     for prefix, instead in _COLLAPSED:
-        if name.startswith(prefix):
+        if name.startswith(prefix) and not name.startswith(_NOT_COLLAPSED):
             parts = name[len(prefix) :].split(".")
             of_class = next((index for index, part in enumerate(parts) if part[:1].isupper()), None)
             if of_class is not None:
@@ -375,7 +377,7 @@ MODEL_SOURCES: frozenset[str] = (
     _within("torch", "compile jit.script jit.trace jit.load jit.freeze hub.load")
     | _within("torch.nn", "DataParallel parallel.DistributedDataParallel SyncBatchNorm.convert_sync_batchnorm")
     | _within("torch.optim.swa_utils", "AveragedModel")
-    | _words("torch.optim.AveragedModel torch.distributed.fsdp.FullyShardedDataParallel")
+    | _words("torch.distributed.fsdp.FullyShardedDataParallel")
     | _words("apex.parallel.DistributedDataParallel timm.create_model open_clip.create_model peft.get_peft_model")
     | _within("efficientnet_pytorch.EfficientNet", "from_pretrained from_name")
     | _within("sentence_transformers", "SentenceTransformer CrossEncoder")
@@ -604,13 +606,14 @@ Under ``inference_mode`` ``torch.autograd.functional.jacobian`` gives zeros with
 NON_TORCH_LIBRARIES_WITH_NO_GRAD: frozenset[str] = _words("paddle jittor oneflow tinygrad mindspore")
 """Libraries with a ``no_grad`` of their own, which is none of our business."""
 
-THREAD_STARTERS: frozenset[str] = (
-    _words("threading.Thread threading.Timer asyncio.to_thread joblib.Parallel")
-    | _within("concurrent.futures", "ThreadPoolExecutor ProcessPoolExecutor")
-    | _within("multiprocessing", "Process Pool pool.Pool pool.ThreadPool")
-    | _within("torch.multiprocessing", "Process Pool spawn start_processes")
-)
-"""What runs functions in another thread or process: there grad mode is on again."""
+THREAD_STARTERS: frozenset[str] = _words("""
+    threading.Thread threading.Timer asyncio.to_thread
+    concurrent.futures.ThreadPoolExecutor multiprocessing.pool.ThreadPool
+""")
+"""What runs functions in another thread: there grad mode is on again.
+
+Not processes: a forked one inherits the mode, a spawned one does not, and which it is the platform decides.
+"""
 
 THREAD_METHODS: frozenset[str] = _words("submit run_in_executor map_async apply_async starmap_async")
 """Methods of executors and pools that hand a function to another thread or process."""

@@ -56,7 +56,7 @@ def _function_row(knowledge: Knowledge, each: FunctionKnowledge) -> Function:
         row,
         isinstance(each.node, cst.FunctionDef) and each.node.asynchronous is not None,
         each.is_generator,
-        name.startswith("test") and (row is None or row.role is Role.TEST_CASE or row.name.startswith("Test")),
+        _is_test(name, row),
         each.decorators,
         each.guard,
         each.entry,
@@ -64,3 +64,10 @@ def _function_row(knowledge: Knowledge, each: FunctionKnowledge) -> Function:
         each.parameters,
     )
     return each.row
+
+
+def _is_test(name: str, owner: Class | None) -> bool:
+    """Whether pytest or unittest collect a function, or it helps a test case."""
+    if owner is not None and owner.role is Role.TEST_CASE:
+        return True
+    return name.startswith("test_") and (owner is None or "Test" in owner.name)

@@ -233,7 +233,7 @@ class Calls:
         known = context.known.functions[definition]
         seen: dict[tuple[str, str], Run] = {}
         for run in known.runs:
-            if run.explicit:
+            if run.explicit or run.anchor in context.known.differentiated:
                 continue
             root, dot, rest = run.path.partition(".")
             outside = paths.get(root)
@@ -382,9 +382,9 @@ class Calls:
             )
         )
         learning = context.learning()
-        if learning is not None and model.label and context.state.mode.on is GradMode.ON:
+        if learning is not None and model.label and learning.own.then(context.state.mode).on is GradMode.ON:
             explicit = setting.where is Evaluated.HERE and setting.answer is not Answer.UNKNOWN
-            learning.runs[Run(model.label, method, explicit)] = None
+            learning.runs[Run(model.label, method, explicit, node)] = None
 
     # --- methods --------------------------------------------------------------
 

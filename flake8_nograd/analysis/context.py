@@ -70,6 +70,8 @@ class Context:
     ) -> None:
         """Something becomes of the result of a forward pass."""
         if value.forwards:
+            if purpose is Purpose.GRADIENT:
+                self.learned.differentiated |= value.forwards
             self.recorder.write(Use(node, self.place(), value.fact(), purpose, callee, into))
         for element in value.elements or ():
             self.use(element, node, purpose, callee=callee, into=into)

@@ -23,6 +23,8 @@ class Run:
     method: str
     explicit: bool
     """Whether the function itself decides between training and evaluation mode."""
+    anchor: cst.CSTNode
+    """The call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,8 @@ class Knowledge:
     """All that a name of a scope is ever bound to."""
     modules: set[str] = field(default_factory=set)
     """Access paths on which something is called that modules alone have."""
+    differentiated: set[cst.CSTNode] = field(default_factory=set)
+    """Forward passes whose result reaches ``backward``."""
     training: dict[str, Setting] = field(default_factory=dict)
     """What the module level leaves its models in."""
     frozen: dict[str, Setting] = field(default_factory=dict)
