@@ -111,9 +111,9 @@ def canonical(name: str) -> str:
         if name.startswith(prefix) and not name.startswith(_NOT_COLLAPSED):
             parts = name[len(prefix) :].split(".")
             of_class = next((index for index, part in enumerate(parts) if part[:1].isupper()), None)
-            if of_class is not None:
+            if of_class is not None and not any(part.startswith("_") for part in parts[:of_class]):
                 return instead + ".".join(parts[of_class:])
-            return name if prefix.startswith("torch.") else instead + ".".join(parts)
+            return name if prefix.startswith("torch.") else instead + name[len(prefix) :]
     for prefix, instead in _RENAMED:
         if name.startswith(prefix):
             return instead + name[len(prefix) :]
@@ -176,13 +176,13 @@ MAYBE_VIEW_FUNCTIONS: frozenset[str] = _words("""
 """The functions of ``torch`` that give the tensor itself, a view, or a copy."""
 
 NON_DIFFERENTIABLE: frozenset[str] = _words("""
-    argmax argmin argsort argwhere nonzero nonzero_static count_nonzero bincount unique unique_consecutive
+    argmax argmin argsort argwhere nonzero nonzero_static count_nonzero bincount
     eq ne gt ge lt le not_equal greater greater_equal less less_equal
     isnan isinf isfinite isneginf isposinf isreal isclose isin signbit all any
     logical_and logical_or logical_xor logical_not
     bitwise_and bitwise_or bitwise_xor bitwise_not bitwise_left_shift bitwise_right_shift
     bool int long short byte char
-    floor_divide gcd lcm multinomial bucketize searchsorted
+    gcd lcm multinomial bucketize searchsorted
     zeros_like ones_like empty_like full_like rand_like randn_like randint_like
     new_tensor new_zeros new_ones new_empty new_full new_empty_strided
 """)
@@ -238,7 +238,7 @@ _COMMON = _words("""
     gather scatter scatter_add scatter_reduce index_select index_add index_copy index_fill index_put
     masked_select masked_fill masked_scatter take take_along_dim put where select_scatter slice_scatter
     diagonal_scatter repeat_interleave tile flip fliplr flipud roll rot90 tril triu diag diag_embed diagflat
-    narrow_copy bernoulli
+    narrow_copy bernoulli unique unique_consecutive floor_divide
 
     inverse pinverse det logdet slogdet cholesky cholesky_inverse cholesky_solve
     matrix_exp matrix_power svd qr triangular_solve stft istft
@@ -248,7 +248,8 @@ DIFFERENTIABLE_METHODS: frozenset[str] = _COMMON | _words("repeat sum_to_size")
 """Methods whose result requires gradients when an operand does and grad mode is on.
 
 Of those that give values with indices (``max``, ``topk``, ``sort``): the values. ``sign``, ``floor`` and
-``round`` belong here: their gradient is zero, but the graph is there.
+``round`` belong here: their gradient is zero, but the graph is there; ``unique`` and ``floor_divide`` too:
+they have none, and raise in the backward pass.
 """
 
 DIFFERENTIABLE_FUNCTIONS: frozenset[str] = _COMMON | _words("""
@@ -265,6 +266,7 @@ DIFFERENTIABLE_FUNCTIONS: frozenset[str] = _COMMON | _words("""
 """)
 """The same for the functions of ``torch``."""
 
+_DIFFERENTIABLE_OR_SAME = DIFFERENTIABLE_FUNCTIONS | MAYBE_VIEW_FUNCTIONS
 _DIFFERENTIABLE_MODULES = ("torch.nn.functional.", "torch.special.", "torch.linalg.", "torch.fft.")
 NOT_DIFFERENTIABLE_WITHIN: frozenset[str] = _words("""
     torch.nn.functional.one_hot torch.linalg.matrix_rank torch.fft.fftfreq torch.fft.rfftfreq
@@ -277,7 +279,7 @@ def is_differentiable_function(name: str) -> bool:
     if name.startswith(_DIFFERENTIABLE_MODULES):
         return name not in NOT_DIFFERENTIABLE_WITHIN
     package, _, function = name.rpartition(".")
-    return package == "torch" and function in (DIFFERENTIABLE_FUNCTIONS | MAYBE_VIEW_FUNCTIONS)
+    return package == "torch" and function in _DIFFERENTIABLE_OR_SAME
 
 
 FACTORIES: frozenset[str] = _words("""
@@ -310,8 +312,14 @@ IN_PLACE_METHODS: frozenset[str] = _words("""
 """)
 """The usual methods that change a tensor in place; ``changes_in_place`` knows the rest by their ending."""
 
-NOT_IN_PLACE: frozenset[str] = _words("requires_grad_ detach_ share_memory_ rename_ apply_ map_ map2_ resize_ set_")
-"""End in an underscore, and a leaf that requires gradients takes them, or refuses them even under ``no_grad``."""
+NOT_IN_PLACE: frozenset[str] = _words("""
+    requires_grad_ detach_ share_memory_ rename_ apply_ map_ map2_
+    resize_ resize_as_ logical_and_ logical_or_ logical_xor_ logical_not_
+""")
+"""End in an underscore, and a leaf that requires gradients takes them, or refuses them even under ``no_grad``.
+
+``rename_`` is gone from torch 2.13.
+"""
 
 
 def changes_in_place(method: str) -> bool:
@@ -388,6 +396,7 @@ MODEL_SOURCES: frozenset[str] = (
 Not ``torch.load``, which gives a checkpoint as often; not ``clip.load``, which gives a pair.
 """
 
+_NO_WEIGHTS = PARAMETERLESS | CONTAINERS_OF_PARAMETERS | {"torch.nn.Module"}
 _MODEL_PACKAGES = (
     "torchvision.models.",
     "segmentation_models_pytorch.",
@@ -411,7 +420,7 @@ def makes_model(name: str) -> bool:
     if name in MODEL_SOURCES:
         return True
     if is_module_class(name):
-        return name not in PARAMETERLESS | CONTAINERS_OF_PARAMETERS | {"torch.nn.Module"}
+        return name not in _NO_WEIGHTS
     head, _, last = name.rpartition(".")
     owner = _last(head) if last in {"from_pretrained", "from_config"} else last
     if _NO_MODEL.search(owner) is not None:
@@ -425,7 +434,7 @@ def makes_model(name: str) -> bool:
 
 
 MODULE_RETURNS_SELF: frozenset[str] = _words("""
-    eval train to to_empty cuda cpu xpu half float double bfloat16 type requires_grad_ apply share_memory
+    eval train to to_empty cuda cpu xpu ipu mtia half float double bfloat16 type requires_grad_ apply share_memory
 """)
 """Methods of ``nn.Module`` that give the module back."""
 
@@ -442,7 +451,7 @@ Not ``eval``, which TensorFlow, pandas and editdistance have; nor ``train``, whi
 SHARED_WITH_OPTIMIZERS: frozenset[str] = _words("state_dict load_state_dict zero_grad")
 """Methods of modules that optimizers have as well: of these alone, the name must decide."""
 
-SHARED_WITH_TENSORS: frozenset[str] = _words("to cuda cpu xpu half float double bfloat16 type requires_grad_ apply_")
+SHARED_WITH_TENSORS: frozenset[str] = _words("to cuda cpu xpu half float double bfloat16 type requires_grad_")
 """Methods of modules that tensors have as well."""
 
 MODULE_METHODS_NOT_FORWARD: frozenset[str] = (
@@ -578,8 +587,11 @@ LIGHTNING_GRAD_ON_HOOKS: frozenset[str] = _words("""
 ``optimizer_step`` itself: the optimizer's own ``step`` then turns them off.
 """
 
-AUTOGRAD_FUNCTION_METHODS: frozenset[str] = _words("forward backward setup_context vjp jvp")
-"""Methods of ``torch.autograd.Function`` that torch runs without gradients (``backward``: unless ``create_graph``)."""
+AUTOGRAD_FUNCTION_METHODS: frozenset[str] = _words("forward backward setup_context vjp")
+"""Methods of ``torch.autograd.Function`` that torch runs without gradients (``backward``: unless ``create_graph``).
+
+Not ``jvp``: it runs in the mode of the caller.
+"""
 
 HOOK_REGISTRARS: frozenset[str] = _words("""
     register_hook register_post_accumulate_grad_hook register_full_backward_hook
