@@ -98,6 +98,7 @@ def _explain(code: str) -> int:
 def _options(given: argparse.Namespace) -> Options:
     options = Options() if given.isolated else read_options(Path.cwd())
     known = [rule.code for rule in rules()]
+    chosen: dict[str, tuple[str, ...]] = {}
     for name in ("select", "extend_select", "ignore"):
         text: str | None = getattr(given, name)
         if text is None:
@@ -106,7 +107,13 @@ def _options(given: argparse.Namespace) -> Options:
         for code in codes:
             if not any(each.startswith(code) for each in known):
                 raise ConfigError(f"--{name.replace('_', '-')}: {code} is no rule, nor the start of one")
-        options = replace(options, **{name: codes})
+        chosen[name] = codes
+    options = replace(
+        options,
+        select=chosen.get("select", options.select),
+        extend_select=chosen.get("extend_select", options.extend_select),
+        ignore=chosen.get("ignore", options.ignore),
+    )
     if given.no_grad_wrappers is not None or given.torch_version is not None:
         settings = settings_of(listed(given.no_grad_wrappers or ""), given.torch_version or "")
         options = replace(options, settings=settings)
@@ -154,9 +161,7 @@ def _run(given: argparse.Namespace, options: Options) -> int:
                     print(f"nograd-fix: {error}", file=sys.stderr)
         count += len(result.fixed)
         writes_nothing = given.check or given.diff
-        found = (
-            tuple(_checked(outcome, options)) if writes_nothing and result.fixed else result.remaining
-        )
+        found = tuple(_checked(outcome, options)) if writes_nothing and result.fixed else result.remaining
         reports.append((outcome.filename, found))
         if given.output_format != "json" and not given.diff:
             source = Source.read(outcome.before, outcome.filename) if writes_nothing else result.source

@@ -1,6 +1,6 @@
 """The safe fixes as a LibCST codemod: the one file that knows libcst.codemod.
 
-``python -m libcst.tool codemod -x flake8_nograd.codemod.FixGradMode PATH``
+``python -m libcst.tool codemod --no-format -x flake8_nograd.codemod.FixGradMode PATH``
 """
 
 from __future__ import annotations
@@ -20,4 +20,6 @@ class FixGradMode(CodemodCommand):
     def transform_module_impl(self, tree: cst.Module) -> cst.Module:
         """Fix one module; comments that silence a finding are heeded."""
         result = fix(Source.of(tree.code, self.context.filename or "<unknown>"))
-        return tree if result.source.text == tree.code else cst.parse_module(result.source.text, tree.config_for_parsing)
+        return (
+            tree if result.source.text == tree.code else cst.parse_module(result.source.text, tree.config_for_parsing)
+        )

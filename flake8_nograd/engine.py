@@ -102,25 +102,38 @@ def fix(
     unsafe: bool = False,
 ) -> Fixed:
     """Apply fixes until none is left; each round's text is parsed before it is accepted."""
+    with _deep_recursion():
+        return _fix(source, settings, wanted, unsafe=unsafe)
+
+
+def _fix(source: Source, settings: Settings | None, wanted: Callable[[str], bool], *, unsafe: bool) -> Fixed:
     done: list[Reported] = []
     for _ in range(ROUNDS):
-        open_ = tuple(each for each in check(source, settings) if wanted(each.code) and not silenced(source, each))
+        open_ = _open(source, settings, wanted)
         ready = [each for each in open_ if each.fix is not None and (unsafe or each.fix.safe)]
         if not ready:
             return Fixed(source, tuple(done), open_)
-        with _deep_recursion():
-            module, applied = fixed(source.module, [each.fix for each in ready if each.fix is not None])
-        changed = source.with_module(module)
-        if not applied or changed.text == source.text:
-            return Fixed(source, tuple(done), open_)
         try:
+            module, applied = fixed(source.module, [each.fix for each in ready if each.fix is not None])
+            changed = source.with_module(module)
             changed.module  # noqa: B018 - parsed to see whether it can be
         except SourceError as error:
             return Fixed(source, tuple(done), open_, f"a fix gave code that does not parse: {error.message}")
+        except Exception as error:  # noqa: BLE001 - an error of ours must not lose the other files
+            reason = f"internal error while fixing, please report it: {type(error).__name__}: {error}"
+            return Fixed(source, tuple(done), open_, reason)
+        if not applied or changed.text == source.text:
+            return Fixed(source, tuple(done), open_)
         done += [each for number, each in enumerate(ready) if number in applied]
         source = changed
-    remaining = tuple(each for each in check(source, settings) if wanted(each.code) and not silenced(source, each))
-    return Fixed(source, tuple(done), remaining, "fixes do not come to an end; please report this")
+    return Fixed(
+        source, tuple(done), _open(source, settings, wanted), "fixes do not come to an end; please report this"
+    )
+
+
+def _open(source: Source, settings: Settings | None, wanted: Callable[[str], bool]) -> tuple[Reported, ...]:
+    """The findings that are wanted and that no comment silences."""
+    return tuple(each for each in check(source, settings) if wanted(each.code) and not silenced(source, each))
 
 
 def _check(source: Source, settings: Settings) -> tuple[Reported, ...]:

@@ -47,7 +47,19 @@ def needless(facts: FileFacts) -> tuple[Forward, ...]:
         and not _belongs_to_caller(each)
         and _evaluates(facts, each, uses.get(each.anchor, []))
     ]
-    return tuple(found)
+    return _where_they_run(found)
+
+
+def _where_they_run(found: list[Forward]) -> tuple[Forward, ...]:
+    """Without the calls of a helper that is reported itself, however many calls away."""
+    reported = {each.place.function for each in found if each.evaluated is not Evaluated.HERE}
+    kept = found
+    while True:
+        dropped = [each for each in kept if each.via is not None and each.via in reported]
+        if not dropped:
+            return tuple(kept)
+        kept = [each for each in kept if each not in dropped]
+        reported |= {each.place.function for each in dropped}
 
 
 def _records(each: Forward) -> bool:
@@ -55,9 +67,7 @@ def _records(each: Forward) -> bool:
 
 
 def _differentiated(facts: FileFacts) -> set[Anchor]:
-    return {
-        anchor for use in facts.uses if use.purpose is Purpose.GRADIENT for anchor in use.value.forwards
-    }
+    return {anchor for use in facts.uses if use.purpose is Purpose.GRADIENT for anchor in use.value.forwards}
 
 
 def _uses(facts: FileFacts) -> dict[Anchor, list[Use]]:
@@ -70,7 +80,7 @@ def _uses(facts: FileFacts) -> dict[Anchor, list[Use]]:
 
 def _shared_with_training(each: Forward) -> bool:
     """Whether a condition decides between training and evaluation around the call."""
-    return any(naming.sounds_like_training(name) or name.rsplit(".", 1)[-1] in FLAGS for name in each.place.tests)
+    return any("train" in name.lower() or name.rsplit(".", 1)[-1] in FLAGS for name in each.place.tests)
 
 
 FLAGS = frozenset({"phase", "mode", "split", "stage", "optimizer", "is_train", "training", "train", "opt", "backward"})
@@ -81,7 +91,7 @@ def _belongs_to_caller(each: Forward) -> bool:
     function = each.place.function
     if function is None:
         return False
-    if function.guard is Guard.CALLERS and each.evaluated is not Evaluated.HERE:
+    if function.guard is Guard.CALLERS and each.evaluated is not Evaluated.HERE and not each.place.loops:
         return True
     inside = function
     while inside.parent is not None:
@@ -144,7 +154,14 @@ def _needs_gradients(facts: FileFacts, place: Place) -> bool:
         inputs = each.how in {Differentiation.AUTOGRAD_GRAD, Differentiation.FUNCTIONAL}
         if same_loop or (not place.loops and not each.place.loops) or (inputs and not place.loops):
             return True
-    return False
+    return any(
+        call.place.function is place.function
+        and call.function is None
+        and call.place.loops[: len(place.loops)] == place.loops
+        and call.receiver.kind not in {Kind.MODEL, Kind.OPTIMIZER}
+        and naming.sounds_like_attack(call.api)
+        for call in facts.calls
+    )
 
 
 def region(each: Forward) -> Loop | None:
@@ -181,8 +198,7 @@ def _trains(facts: FileFacts, loop: Loop, evaluated: tuple[Forward, ...]) -> boo
     ]
     return any(_records(each) and each.frozen is not Answer.YES for each in trained) or any(
         loop in call.place.loops
-        and call.function is not None
-        and (naming.sounds_like_training(call.function.name) or _function_trains(facts, call.function))
+        and ("train" in call.api.rsplit(".", 1)[-1] or (call.function and _function_trains(facts, call.function)))
         for call in facts.calls
     )
 
@@ -207,7 +223,9 @@ def mended(facts: FileFacts, forwards: list[Forward], loop: Loop | None) -> Fix 
     edit: Edit | None = None
     if function is not None and _only_evaluates(facts, function):
         edit = Decorate(function.anchor, NO_GRAD)
-    elif not _suspends(facts, function, loop, statement):
+    elif not _suspends(facts, function, loop, statement) and not _means_something_else(
+        facts, function, loop, statement
+    ):
         edit = Wrap((statement,), NO_GRAD)
     if edit is None:
         return None
@@ -231,7 +249,9 @@ def _only_evaluates(facts: FileFacts, function: Function) -> bool:
         return False
     if any(each.function in inner and each.form is not Form.WITH for each in facts.switches):
         return False
-    if any(call.place.function in inner and call.function and _needs_grad(facts, call.function) for call in facts.calls):
+    if any(
+        call.place.function in inner and call.function and _needs_grad(facts, call.function) for call in facts.calls
+    ):
         return False
     evaluated = set(needless(facts))
     return all(
@@ -260,6 +280,16 @@ def _suspends(facts: FileFacts, function: Function | None, loop: Loop | None, st
         each.place.function is function
         and (each.place.statement is statement if loop is None else loop in each.place.loops)
         for each in facts.yields
+    )
+
+
+def _means_something_else(facts: FileFacts, function: Function | None, loop: Loop | None, statement: Anchor) -> bool:
+    """Whether the region calls what raises, or does nothing, without gradients."""
+    return any(
+        call.api in HAZARDS
+        and call.place.function is function
+        and (call.place.statement is statement if loop is None else loop in call.place.loops)
+        for call in facts.calls
     )
 
 
@@ -320,4 +350,7 @@ def _in_region(
 
 def _is_metric(callee: str) -> bool:
     words = callee.lower()
-    return any(part in words for part in ("acc", "metric", "meter", "log", "update", "score", "print", "iou", "auc", "f1", "save_image"))
+    return any(
+        part in words
+        for part in ("acc", "metric", "meter", "log", "update", "score", "print", "iou", "auc", "f1", "save_image")
+    )

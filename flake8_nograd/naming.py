@@ -1,280 +1,327 @@
-"""What a name that nothing in the file explains suggests.
+"""Tables: what a name suggests where nothing in the file explains it.
 
-A name alone never raises a finding: it only settles what an expression probably is. Each
-question takes a dotted path as well, and looks at its last segment.
+A name alone never raises a finding: it only tells what a value probably is. Each
+question takes a dotted path as well, and looks at its last part.
 """
 
 from __future__ import annotations
 
 import re
+from functools import cache
 
 _SPLIT = re.compile(r"[_\W]+|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_NUMBER = re.compile(r"\d+$")
+_DIGITS = "0123456789"
 
 
-def _last(name: str) -> str:
-    return name.rpartition(".")[2]
-
-
+@cache
 def words_of(name: str) -> tuple[str, ...]:
-    """The words of the last segment, lower case, without numbers at their end: ``self.valDL2`` is ``val dl``."""
-    pieces = (_NUMBER.sub("", piece.lower()) for piece in _SPLIT.split(_last(name)))
-    return tuple(piece for piece in pieces if piece)
+    """Split the last part of a path: ``self.valDL2`` is ``val``, ``dl``; numbers at the end of a word are dropped."""
+    part = name.rpartition("[")[0] or name
+    key = name[len(part) :] if name.endswith(("']", '"]')) else ""
+    last = part.rpartition(".")[2] + key
+    words = (word.lower().rstrip(_DIGITS) for word in _SPLIT.split(last))
+    return tuple(word for word in words if word)
 
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# --------------------------------------------------------------------------------------
-# Models
+def _any(words: tuple[str, ...], table: frozenset[str]) -> bool:
+    return not table.isdisjoint(words)
+
+
+def _is_class(name: str) -> bool:
+    """Whether a name is written as classes and constants are: ``ResNet``, ``G``, ``MODEL``."""
+    last = name.rpartition(".")[2].lstrip("_")
+    return last.isupper() or (last[:1].isupper() and "_" not in last)
+
+
+MAKING_WORDS = _words("""
+    get make build create load init initialize setup prepare define construct set save store export convert wrap
+    freeze unfreeze count print find select choose register add remove reset update configure parse run compute
+""")
+"""Verbs: ``build_model`` gives a model and is none, ``get_loader`` no loader."""
+
+# --- Models ---------------------------------------------------------------------------
 
 MODEL_WORDS = _words("""
-    model models net network nets networks module backbone encoder decoder generator discriminator critic actor policy
-    teacher student classifier detector segmentor segmenter regressor predictor extractor embedder vae gan unet
-    resnet vgg bert gpt llm lm transformer mlp cnn rnn lstm gru autoencoder vqgan clip diffusion agent
-    netg netd gen disc ema ensemble qnet vnet denoiser vocoder
+    model models net nets network networks module backbone encoder decoder generator discriminator critic actor policy
+    teacher student classifier detector segmentor segmenter regressor predictor extractor embedder autoencoder denoiser
+    vocoder agent unet vae vqgan gan bert gpt llm lm resnet vgg transformer mlp cnn rnn lstm gru dqn diffusion
+    gen disc ema qnetwork
 """)
-"""Nouns for a module with weights. They count as the last word (``target_net``) or before `MODEL_SUFFIXES`."""
+"""Nouns for a module with weights. The last word decides: ``target_network``, ``text_encoder_2``."""
 
-MODEL_SUFFIXES = _words(
-    "g d a b s t ema copy parallel ddp wrapped eval target old new local without ddp student teacher"
-)
-"""What follows the noun and leaves it a model: ``model_ema``, ``net_g``, ``model_without_ddp``, ``model_a``."""
+MODEL_QUALIFIERS = _words("""
+    ema copy parallel ddp dp wrapped eval target old new local global without ft quantized fused pruned pretrained
+    finetuned best main online source student teacher engine inference ref reference real fake target conv half int fp
+    momentum frozen
+""")
+"""What follows the noun and leaves it a model: ``model_ema``, ``model_without_ddp``, ``model_ft``."""
 
 NOT_MODEL_WORDS = _words("""
-    name path paths dir dirs file files config cfg conf args arg opt opts params param parameters kwargs id ids type
-    class cls url list dict state weights ckpt checkpoint fn func output outputs out input inputs loss optimizer optim
-    data loader dataset size dim dims zoo info key keys builder factory spec str version results score scores
-    time logger device dtype
+    name path paths dir dirs root file files config cfg conf args arg opt opts options param params parameters kwargs
+    id ids idx type class cls url list dict state states weights weight ckpt checkpoint fn func function output outputs
+    out input inputs loss losses optimizer optim lr data loader dataset size dim dims zoo info key keys builder factory
+    spec str version result results score scores time logger device dtype mask hidden tokenizer decay grad value rate
+    len num count logits pred preds features feature feat feats to by is no
 """)
-"""Words after which a name with a model's noun is something else: ``model_name``, ``models_dir``, ``net_params``."""
+"""With one of these a model's noun means something else: ``model_name``, ``models_dir``, ``net_params``."""
 
-_MODEL_FUSED = re.compile(r"^(net|model)[a-z]?$|.*(net|model)$")
-"""``netG``, ``resnet``, ``mymodel``."""
-_NOT_FUSED = _words("internet magnet cabinet ethernet subnet planet dotnet inet telnet botnet")
+_MODEL_FUSED = re.compile(r"^(?:net|model)[a-z]?$|^[a-z]*[a-z](?:net|model)$")
+"""``netg``, ``resnet``, ``mymodel``."""
+_NOT_FUSED = _words("internet magnet cabinet ethernet subnet planet dotnet inet telnet botnet sonnet bonnet")
 
 
+@cache
 def sounds_like_model(name: str) -> bool:
-    """``model``, ``self.net``, ``netG``, ``target_network``; not ``model_name``."""
+    """``model``, ``self.net``, ``netG``, ``target_network``; not ``model_name``, ``build_model``, ``Net``."""
     words = words_of(name)
-    if not words or _last(name).isupper():
+    if not words or _is_class(name) or words[0] in MAKING_WORDS or _any(words, NOT_MODEL_WORDS):
         return False
-    if set(words) & NOT_MODEL_WORDS:
-        return False
-    while len(words) > 1 and words[-1] in MODEL_SUFFIXES:
+    while len(words) > 1 and (words[-1] in MODEL_QUALIFIERS - MODEL_WORDS or len(words[-1]) <= 2):
+        if words[-1] in MODEL_WORDS:
+            break
         words = words[:-1]
     last = words[-1]
+    if last == "module":
+        return len(words) == 1
     return last in MODEL_WORDS or (last not in _NOT_FUSED and _MODEL_FUSED.match(last) is not None)
 
 
-# --------------------------------------------------------------------------------------
-# Loaders
+# --- Loaders --------------------------------------------------------------------------
 
-LOADER_WORDS = _words("loader loaders dataloader dataloaders dl batches iterator iter dls dldr ldr")
-"""``train_loader``, ``val_dl``, ``test_iter``, ``batches``."""
+LOADER_WORDS = _words("loader loaders dataloader dataloaders dl dls batches iterator iterators")
+"""``train_loader``, ``val_dl``, ``batches``."""
 
-DATA_SET_WORDS = LOADER_WORDS | _words("data set dataset generator gen ds queue")
-"""What also follows ``train`` or ``val`` and is gone through batch by batch: ``val_data``, ``testset``."""
+SET_WORDS = LOADER_WORDS | _words("""
+    iter data set dataset datasets generator gen ds queue images examples samples sentences queries
+""")
+"""What also follows ``train`` or ``val`` and is gone through piece by piece: ``val_data``, ``dev_iter``."""
 
-EVALUATION_WORDS = _words("val valid validation validate test testing eval evaluation dev heldout holdout vali tst")
-TRAINING_WORDS = _words("train training tr trn trn trainval")
+EVALUATION_WORDS = _words("val valid validation validate vali test testing tst eval evaluation dev heldout holdout")
+TRAINING_WORDS = _words("train training tr trn trainval")
 
-_FUSED_LOADER = re.compile(r"^(?P<purpose>[a-z]+?)(?P<what>dataloader|loader|iter|dl|set|data|dataset)$")
-"""``trainloader``, ``testset``, ``valdata``: one word of two."""
+_FUSED_SET = re.compile(r"^([a-z]+?)(dataloader|loader|iter|dl|dataset|set|data)s?$")
+"""``trainloader``, ``testset``, ``valdata``: two words in one."""
+
+NOT_LOADER_WORDS = _words("""
+    len length size num n count total max min cur current last path paths dir file name names fn idx index ratio split
+    cfg config args kwargs class cls done per time type workers
+""")
 
 
-def _loader_words(name: str) -> tuple[str, ...]:
+def _set_words(name: str) -> tuple[str, ...]:
     words: list[str] = []
     for word in words_of(name):
-        fused = _FUSED_LOADER.match(word)
-        if fused is None or word in LOADER_WORDS or fused["purpose"] not in EVALUATION_WORDS | TRAINING_WORDS:
-            words.append(word)
+        fused = _FUSED_SET.match(word)
+        if fused is not None and fused[1] in EVALUATION_WORDS | TRAINING_WORDS:
+            words += fused.groups()
         else:
-            words += [fused["purpose"], fused["what"]]
+            words.append(word)
     return tuple(words)
 
 
-def _ends_in(words: tuple[str, ...], nouns: frozenset[str]) -> bool:
-    """Whether the noun stands last, or first: ``loader_val``."""
-    return bool(words) and (words[-1] in nouns or words[0] in nouns)
+def _is_set(words: tuple[str, ...], nouns: frozenset[str]) -> bool:
+    """Whether the noun is last, or first and its purpose follows: ``val_loader``, ``loader_val``."""
+    if not words or words[0] in MAKING_WORDS or _any(words, NOT_LOADER_WORDS):
+        return False
+    follows = words[0] in nouns and set(words[1:]) <= EVALUATION_WORDS | TRAINING_WORDS
+    return words[-1] in nouns or follows
 
 
-_NOT_LOADER_WORDS = _words(
-    "len length size num n count batch_size path paths dir file name names fn idx index ratio split cfg"
-)
-
-
+@cache
 def sounds_like_loader(name: str) -> bool:
-    """``loader``, ``train_loader``, ``val_dl``, ``trainloader``, ``batches``."""
-    words = _loader_words(name)
-    return _ends_in(words, LOADER_WORDS) and not set(words) & _NOT_LOADER_WORDS
+    """``loader``, ``train_loader``, ``val_dl``, ``trainloader``, ``batches``, ``loaders['val']``; not ``max_iter``."""
+    words = _set_words(name)
+    if not _is_class(name) and _is_set(words, LOADER_WORDS):
+        return True
+    return words[-1:] == ("iter",) and _any(words, EVALUATION_WORDS | TRAINING_WORDS | {"data", "loader"})
 
 
-def _is_set_for(name: str, purposes: frozenset[str]) -> bool:
-    words = _loader_words(name)
-    return bool(set(words) & purposes) and _ends_in(words, DATA_SET_WORDS) and not set(words) & _NOT_LOADER_WORDS
-
-
+@cache
 def sounds_like_evaluation_loader(name: str) -> bool:
-    """``val_loader``, ``testloader``, ``dev_iter``, ``validation_generator``."""
-    return _is_set_for(name, EVALUATION_WORDS) and not _is_set_for(name, TRAINING_WORDS)
+    """``val_loader``, ``testloader``, ``dev_iter``, ``test_data``; not ``train_val_loader``."""
+    words = _set_words(name)
+    return _is_set(words, SET_WORDS) and _any(words, EVALUATION_WORDS) and not _any(words, TRAINING_WORDS)
 
 
+@cache
 def sounds_like_training_loader(name: str) -> bool:
     """``train_loader``, ``trainset``, ``training_generator``."""
-    return _is_set_for(name, TRAINING_WORDS)
+    words = _set_words(name)
+    return _is_set(words, SET_WORDS) and _any(words, TRAINING_WORDS)
 
 
-# --------------------------------------------------------------------------------------
-# Functions
+# --- Functions ------------------------------------------------------------------------
 
 EVALUATION_FUNCTION_WORDS = _words("""
-    eval evaluate evaluation evaluator validate validation valid val test tests testing predict prediction predictions
-    infer inference score benchmark accuracy
+    eval evaluate evaluates evaluation evaluator evaluating validate validation valid val vali test tests testing
+    predict predictions prediction infer inference score benchmark accuracy
 """)
 """Words of functions that only look at what a model gives."""
 
 TRAINING_FUNCTION_WORDS = _words("""
-    train training trainer fit finetune tune optimize optimise learn update pretrain backprop backward step distill
+    train training trainer fit finetune finetuning tune optimize optimise learn learner update pretrain pretraining
+    backprop backward distill
 """)
-"""Words of functions that change weights. With one of these a name is no evaluation: ``train_and_evaluate``."""
+"""Words of functions that change weights. With one of these a name is no evaluation: ``train_and_evaluate``.
+
+Not ``step``: conditions on ``step`` are about logging, and ``validation_step`` trains nothing.
+"""
+
+SHOWING_VERBS = _words("generate sample save extract compute get plot visualize visualise show draw render")
+SHOWN_NOUNS = _words("samples sample images image features embeddings embedding predictions metrics results grid")
+"""``generate_samples``, ``extract_features``: a verb of the first and a noun of the second; they train nothing."""
+SHOWING_NAMES = _words("generate sample visualize visualise demo")
 
 
+@cache
 def sounds_like_evaluation(name: str) -> bool:
     """``evaluate``, ``eval_epoch``, ``validate``, ``test``, ``predict``; not ``train_and_evaluate``."""
     words = words_of(name)
-    if "step" in words and words[0] in EVALUATION_FUNCTION_WORDS:
+    if not words or _any(words, TRAINING_FUNCTION_WORDS):
+        return False
+    if _any(words, EVALUATION_FUNCTION_WORDS) or (len(words) == 1 and words[0] in SHOWING_NAMES):
         return True
-    if set(words) & TRAINING_FUNCTION_WORDS:
-        return False
-    return bool(set(words) & EVALUATION_FUNCTION_WORDS) or _is_sampling(words)
+    return words[0] in SHOWING_VERBS and words[-1] in SHOWN_NOUNS
 
 
-def _is_sampling(words: tuple[str, ...]) -> bool:
-    """``generate_samples``, ``sample_images``, ``extract_features``: they draw, and train nothing."""
-    return len(words) > 1 and (words[0], words[-1]) in {
-        (verb, noun)
-        for verb in ("generate", "sample", "save", "extract", "compute", "get", "plot", "visualize", "show")
-        for noun in ("samples", "images", "features", "embeddings", "predictions", "accuracy", "metrics")
-    }
-
-
+@cache
 def sounds_like_training(name: str) -> bool:
-    """``train``, ``fit``, ``training_step``, ``update_critic``; not ``validation_step``."""
+    """``train``, ``fit``, ``training_step``, ``update_critic``; not ``update_metrics``, ``evaluate_training_set``."""
     words = words_of(name)
-    if words and words[0] in EVALUATION_FUNCTION_WORDS:
+    if not words or words[0] in EVALUATION_FUNCTION_WORDS:
         return False
-    return bool(set(words) & TRAINING_FUNCTION_WORDS)
+    if _any(words, TRAINING_FUNCTION_WORDS - {"update"}):
+        return True
+    return "update" in words and not _any(words, KEPT_WORDS)
 
 
-# --------------------------------------------------------------------------------------
-# Values
+KEPT_WORDS = _words(
+    "metric metrics meter meters stats statistics progress bar log logs history average averages postfix"
+)
+"""What ``update`` is said of without training: ``update_metrics``."""
+
+TRAINING_FLAG_WORDS = _words("train training phase mode split stage backprop backward")
+
+
+@cache
+def sounds_like_training_flag(name: str) -> bool:
+    """``train``, ``is_training``, ``phase``: a condition that shares code between training and evaluation."""
+    return _any(words_of(name), TRAINING_FLAG_WORDS)
+
+
+# --- Values ---------------------------------------------------------------------------
 
 DATA_NAMES = _words("""
-    x y z xb yb xs ys bx by x0 x1 x2 xx yy inp inps inputs input target targets tgt src trg label labels lbl gt gts
-    batch batches_data image images img imgs im ims data datum sample samples mask masks attention_mask token tokens
+    x y xb yb xs ys bx by xx yy inp inps inputs input target targets tgt src trg label labels lbl gt gts
+    batch batches image images img imgs im ims data datum sample samples mask masks attention_mask token tokens
     input_ids token_ids ids text texts caption captions audio wav waveform mel mels spec frames frame video videos
-    pixel_values points point cloud noise obs observation observations state states next_state next_states next_obs
-    action actions reward rewards done dones features sequence sequences seq seqs length lengths inputs_ids
-    source sources context question questions answer prompt prompts condition cond real real_imgs real_images
-    user users item items rating ratings
+    pixel_values points noise obs observation observations state states next_state next_states next_obs
+    action actions reward rewards done dones sequence sequences seq seqs length lengths
+    question questions answer prompt prompts user users item items rating ratings
 """)
-"""What a loader yields, or a caller hands in. Not features computed by a model: those have a binding."""
+"""What a loader yields, or a caller hands in.
 
-_DATA_ENDINGS = _words("""
-    image images img imgs input inputs target targets label labels batch mask masks ids tokens data x y
+Not ``features``, ``z``, ``context``: as often another module computed them, with a graph.
+"""
+
+DATA_ENDINGS = _words("""
+    image images img imgs input inputs target targets label labels batch mask masks ids token tokens data x y
     gt audio text noise obs observation sample samples
 """)
+"""``real_images``, ``batch_x``, ``next_obs``."""
 
 
+@cache
 def sounds_like_data(name: str) -> bool:
-    """``x``, ``yb``, ``images``, ``input_ids``, ``batch_x``."""
-    last = _last(name).lower()
+    """``x``, ``yb``, ``images``, ``input_ids``, ``batch_x``; not ``model``, ``features``, ``X_PATH``."""
     words = words_of(name)
-    return last in DATA_NAMES or (bool(words) and (words[-1] in _DATA_ENDINGS or "_".join(words) in DATA_NAMES))
+    if not words or sounds_like_model(name):
+        return False
+    return "_".join(words) in DATA_NAMES or words[-1] in DATA_ENDINGS
 
 
 LOSS_WORDS = _words("loss losses cost objective err elbo nll")
 """The value to go back from."""
-NOT_LOSS_WORDS = _words(
-    "fn func function criterion module name names type weight weights scale scaler dict list log history"
-)
-"""``loss_fn`` computes one; ``loss_weight`` scales it; ``loss_history`` keeps floats."""
-_LOSS_NAMES = re.compile(r"^loss[a-z]?$|.+loss$")
+NOT_LOSS_WORDS = _words("""
+    fn func function criterion module name names type weight weights scale scaler dict list log logs history meter
+    factor coef ratio avg average
+""")
+"""``loss_fn`` computes one; ``loss_weight`` scales it; ``loss_history`` and ``avg_loss`` are floats."""
+_LOSS_FUSED = re.compile(r"^[a-z]*loss[a-z]?$")
 
 
+@cache
 def sounds_like_loss(name: str) -> bool:
-    """``loss``, ``total_loss``, ``lossG``, ``loss_d``, ``errD``; not ``loss_fn``."""
-    if _last(name)[:1].isupper():
-        return False
+    """``loss``, ``total_loss``, ``lossG``, ``loss_d``, ``errD``; not ``loss_fn``, ``MSELoss``."""
     words = words_of(name)
-    if not words or set(words) & NOT_LOSS_WORDS:
+    if not words or _is_class(name) or words[0] in MAKING_WORDS or _any(words, NOT_LOSS_WORDS):
         return False
-    return words[-1] in LOSS_WORDS or words[0] in LOSS_WORDS or any(_LOSS_NAMES.match(word) for word in words)
+    return words[-1] in LOSS_WORDS or words[0] in LOSS_WORDS or any(_LOSS_FUSED.match(word) for word in words)
 
 
 CRITERION_WORDS = _words("criterion criteria criterions crit lossfn lossfunc lossfunction")
-_FUNCTION_WORDS = _words("fn func function f module criterion fct layer")
-_KINDS_OF_LOSS = _words("""
-    ce bce mse mae l1 l kl nll ctc cross entropy dice focal huber smooth gan adv adversarial perceptual triplet hinge
-    cosine contrastive reconstruction rec recon cls reg
+COMPUTING_WORDS = _words("fn fns func function fct f module criterion")
+NOT_CRITERION_WORDS = _words("name type weight weights cfg config args kwargs class dict list")
+
+
+@cache
+def sounds_like_criterion(name: str) -> bool:
+    """``criterion``, ``criterionGAN``, ``loss_fn``; not ``loss``, ``l1_loss``, which as often are values."""
+    words = words_of(name)
+    if not words or words[0] in MAKING_WORDS or _is_class(name) or _any(words, NOT_CRITERION_WORDS):
+        return False
+    return _any(words, CRITERION_WORDS) or (_any(words, LOSS_WORDS) and words[-1] in COMPUTING_WORDS)
+
+
+OPTIMIZER_WORDS = _words("optimizer optimizers optimiser optimisers optim optims")
+NOT_OPTIMIZER_WORDS = _words("""
+    config cfg args kwargs name type params param level state dict class cls path lr scheduler step steps weight key
 """)
 
 
-def sounds_like_criterion(name: str) -> bool:
-    """``criterion``, ``criterionGAN``, ``loss_fn``, ``self.mse_loss``; not ``loss``.
-
-    Asked of what is *called*: a called ``mse_loss`` computes a loss, a bare one is a value.
-    """
-    words = words_of(name)
-    if not words:
-        return False
-    if set(words) & CRITERION_WORDS:
-        return True
-    if set(words) & LOSS_WORDS:
-        return bool(set(words) & (_FUNCTION_WORDS | _KINDS_OF_LOSS))
-    return _last(name).endswith("Loss") or words[-1] in {"bce", "mse"}
-
-
-OPTIMIZER_WORDS = _words("optimizer optimizers optimiser optimisers optim optims opt opts adam sgd adamw solver")
-_NOT_OPTIMIZER_WORDS = _words("config cfg args name type params level state dict class cls path lr scheduler step")
-
-
+@cache
 def sounds_like_optimizer(name: str) -> bool:
-    """``optimizer``, ``optimizerD``, ``self.opt_g``, ``actor_optim``; not ``optimizer_name``."""
+    """``optimizer``, ``optimizerD``, ``opt_g``, ``actor_optim``; not ``optimizer_name``, nor ``opt``: command lines."""
     words = words_of(name)
-    return (
-        bool(words)
-        and (words[-1] in OPTIMIZER_WORDS or words[0] in OPTIMIZER_WORDS)
-        and not set(words) & _NOT_OPTIMIZER_WORDS
-    )
+    if not words or _is_class(name) or words[0] in MAKING_WORDS or _any(words, NOT_OPTIMIZER_WORDS):
+        return False
+    if _any(words, OPTIMIZER_WORDS):
+        return True
+    return "opt" in words and len(words) > 1 and all(len(word) < 4 or word in MODEL_WORDS for word in words)
 
 
-SCALER_WORDS = _words("scaler scalers gradscaler accelerator fabric lossscaler")
+SCALER_WORDS = _words("scaler gradscaler lossscaler accelerator fabric engine")
 
 
+@cache
 def sounds_like_scaler(name: str) -> bool:
-    """``scaler``, ``self.grad_scaler``, ``accelerator``, ``fabric``: what calls ``backward`` for us."""
+    """``scaler``, ``self.grad_scaler``, ``accelerator``, ``fabric``, ``model_engine``: what calls backward for us."""
     words = words_of(name)
     return bool(words) and words[-1] in SCALER_WORDS
 
 
-# --------------------------------------------------------------------------------------
-# Foreign switches, attacks, frozen things
+# --- Switches of others, attacks, frozen things ---------------------------------------
 
 _NO_GRAD = re.compile(
-    r"no_?grad|without_?grad|disable_?grad|grad(s|ients?)?_?(off|disabled)|inference_?(mode|context|guard)|eval_?(mode|context|decorator)"
-    r"|evaluating|evaluation_?mode|freeze_?grad|no_?autograd|maybe_no_grad|set_grad|enable_grad|torch_inference"
+    r"no_?(?:auto_?)?grad|without_?grad|disabled?_?(?:auto_?)?grad|grads?_?(?:off|disabled|enabled|mode|ctx|context)"
+    r"|(?:set|maybe|enable|freeze|toggle)_?grad|(?:^|_)inference_?(?:mode|context|ctx|guard|only)|(?:^|_)inference$"
+    r"|(?:^|_)eval_?(?:mode|context|ctx|decorator)|(?:^|_)evaluating$|(?:^|_)evaluation_?(?:mode|context)"
 )
-"""Somebody's decorator or context manager that probably turns gradients off (or may): TTUR's ``eval_decorator``,
-Tianshou's ``torch_train_mode`` is none, fairseq's ``inference_mode`` helpers, diffusers' ``no_grad_if``."""
+"""Somebody's decorator or context manager that may turn gradients off (or on).
+
+``eval_decorator`` (lucidrains), ``inference_context`` (detectron2), ``smart_inference_mode`` (Ultralytics),
+``torch_no_grad`` (openfold): each does. A bare ``inference`` decorates too.
+"""
 
 
+@cache
 def sounds_like_no_grad(name: str) -> bool:
-    """``utils.no_grad``, ``eval_mode(model)``, ``inference_context``, ``evaluating(net)``."""
-    spaced = "_".join(words_of(name))
-    return _NO_GRAD.search(spaced) is not None
+    """``utils.no_grad``, ``eval_mode(model)``, ``inference_context``, ``evaluating(net)``; not ``run_model``."""
+    return _NO_GRAD.search("_".join(words_of(name))) is not None
 
 
 ATTACK_WORDS = _words("""
@@ -285,30 +332,25 @@ ATTACK_WORDS = _words("""
 """What needs the gradient of an input, or adapts the weights, in the middle of an evaluation."""
 
 
+@cache
 def sounds_like_attack(name: str) -> bool:
     """``pgd_attack``, ``fgsm``, ``adapt``, ``compute_saliency``, ``gradient_penalty``; not ``no_grad``."""
-    return bool(set(words_of(name)) & ATTACK_WORDS) and not sounds_like_no_grad(name)
+    return _any(words_of(name), ATTACK_WORDS) and not sounds_like_no_grad(name)
 
 
 FROZEN_WORDS = _words("frozen freeze freezed fixed detached")
 
 
+@cache
 def sounds_like_frozen(name: str) -> bool:
     """``frozen_encoder``, ``model_frozen``: the author says that it is not trained."""
-    return bool(set(words_of(name)) & FROZEN_WORDS)
+    return _any(words_of(name), FROZEN_WORDS)
 
 
 TEACHER_WORDS = _words("teacher target ema momentum reference ref old frozen")
 
 
+@cache
 def sounds_like_teacher(name: str) -> bool:
     """``teacher``, ``target_net``, ``ref_model``: looked at beside a model that trains."""
-    return bool(set(words_of(name)) & TEACHER_WORDS)
-
-
-TRAINING_FLAG_WORDS = _words("train training phase mode split stage backprop backward")
-
-
-def sounds_like_training_flag(name: str) -> bool:
-    """``train``, ``is_training``, ``phase``: a condition that shares code between training and evaluation."""
-    return bool(set(words_of(name)) & TRAINING_FLAG_WORDS)
+    return _any(words_of(name), TEACHER_WORDS)

@@ -6,9 +6,7 @@ import io
 import re
 import tokenize
 
-_LINE = re.compile(
-    r"# noqa(?::[\s]?(?P<codes>[A-Z][A-Z0-9]*(?:[,\s]+[A-Z][A-Z0-9]*)*))?", re.IGNORECASE
-)
+_LINE = re.compile(r"# noqa(?::[\s]?(?P<codes>[A-Z][A-Z0-9]*(?:[,\s]+[A-Z][A-Z0-9]*)*))?", re.IGNORECASE)
 _FILE = re.compile(
     r"^\s*# flake8[:=]\s*noqa(?P<codes>:\s?[A-Z][A-Z0-9]*(?:[,\s]+[A-Z][A-Z0-9]*)*)?\s*$", re.IGNORECASE | re.MULTILINE
 )

@@ -71,6 +71,7 @@ class Calls:
         context = self.context
         if callee.label == "reveal":
             return self._reveal(node, given)
+        self._wrapped(callee.label)
         if callee.kind is Kind.FUNCTION and callee.definitions:
             return self.function(node, callee, given)
         if callee.kind is Kind.CLASS and callee.definitions:
@@ -90,23 +91,29 @@ class Calls:
             return replace(result, kind=Kind.TENSOR)
         return self._unknown(node, callee.label, given)
 
+    def _wrapped(self, name: str) -> None:
+        """Calling the function that a decorator was given: under which mode, its users want to know."""
+        context = self.context
+        if not name or name in context.state.names:
+            return
+        for scope in context.here.scopes[1:]:
+            if isinstance(scope, cst.FunctionDef):
+                learned = context.learned.functions.get(scope)
+                if learned is not None and learned.parameters[:1] == (name,):
+                    function = context.learning()
+                    shift = (function.own if function is not None else KEEP).then(context.state.mode)
+                    learned.wraps = shift if learned.wraps is None else learned.wraps | shift
+                    return
+
     def _unknown(self, node: cst.Call, name: str, given: Arguments) -> Abstract:
         context = self.context
+        if naming.sounds_like_model(name):
+            return self.forward(node, Abstract(label=name), "__call__", given)
         self._row(node, name, UNKNOWN, given)
         self._handed_on(node, name, given)
-        forwards = _forwards(given.all())
-        mode = context.mode()
-        if mode.records is Answer.NO and naming.sounds_like_model(name):
-            cut = cut_by(mode, node)
-            return Abstract(
-                kind=Kind.TENSOR,
-                requires_grad=Answer.NO if cut else Answer.UNKNOWN,
-                cut=cut,
-                made_under=mode,
-                made_at=node,
-                forwards=forwards,
-            )
-        return Abstract(forwards=forwards, made_under=mode, made_at=node, identity=frozenset({node}))
+        return Abstract(
+            forwards=_forwards(given.all()), made_under=context.mode(), made_at=node, identity=frozenset({node})
+        )
 
     def _reveal(self, node: cst.Call, given: Arguments) -> Abstract:
         value = given.at(0) or UNKNOWN
@@ -155,9 +162,7 @@ class Calls:
                 result = replace(result, requires_grad=Answer.NO, cut=cut)
         return result or UNKNOWN
 
-    def _one_function(
-        self, node: cst.Call, definition: Def, callee: Abstract, given: Arguments
-    ) -> Abstract:
+    def _one_function(self, node: cst.Call, definition: Def, callee: Abstract, given: Arguments) -> Abstract:
         context = self.context
         known = context.known.functions.get(definition)
         learned = context.learned.functions.get(definition)
@@ -183,9 +188,7 @@ class Calls:
             context.state.mode = context.state.mode.then(known.leaves)
         return self._result(node, known.returns, bound, given, self._runs(node, definition, paths))
 
-    def _hand_over(
-        self, parameters: tuple[str, ...], bound: int, callee: Abstract, given: Arguments
-    ) -> dict[str, str]:
+    def _hand_over(self, parameters: tuple[str, ...], bound: int, callee: Abstract, given: Arguments) -> dict[str, str]:
         """From access paths inside the function to paths here."""
         paths = {}
         if callee.bound is not None and parameters:
@@ -241,14 +244,12 @@ class Calls:
                 continue
             path = (outside or root) + dot + rest
             seen.setdefault((path, run.method), run)
-        for (path, method), _ in seen.items():
+        for path, method in seen:
             model = replace(UNKNOWN, kind=Kind.MODEL, label=path)
             self._forward_row(node, model, method, Answer.NO, definition)
         return bool(seen)
 
-    def _result(
-        self, node: cst.Call, returns: Abstract, bound: int, given: Arguments, runs: bool
-    ) -> Abstract:
+    def _result(self, node: cst.Call, returns: Abstract, bound: int, given: Arguments, runs: bool) -> Abstract:
         forwards = returns.forwards | ({node} if runs else frozenset())
         if returns.kind is not Kind.PLAIN:
             forwards |= _forwards(given.all())
@@ -327,6 +328,8 @@ class Calls:
         requires = Answer.UNKNOWN
         if cut is not None:
             requires = Answer.NO
+        elif model.kind is Kind.UNKNOWN:
+            requires = Answer.UNKNOWN
         elif mode is GradMode.ON and frozen is not Answer.YES:
             requires = Answer.YES
         elif frozen is Answer.YES and all(each.requires_grad is Answer.NO for each in inputs):
@@ -601,7 +604,10 @@ class Calls:
     def _tensor_method(self, node: cst.Call, receiver: Abstract, name: str, given: Arguments) -> Abstract:
         context = self.context
         mode = context.mode()
-        if name in {"append", "extend", "add", "appendleft", "put", "update", "insert"} and receiver.kind is Kind.UNKNOWN:
+        if (
+            name in {"append", "extend", "add", "appendleft", "put", "update", "insert"}
+            and receiver.kind is Kind.UNKNOWN
+        ):
             if name != "add" or given.is_statement:
                 for each in given.all():
                     purpose = Purpose.CALL if name in {"update", "add"} else Purpose.ACCUMULATED
@@ -687,7 +693,9 @@ class Calls:
             return replace(
                 value,
                 forwards=value.forwards | taint,
-                requires_grad=value.requires_grad | Answer.UNKNOWN if grows and value.leaf is None else value.requires_grad,
+                requires_grad=value.requires_grad | Answer.UNKNOWN
+                if grows and value.leaf is None
+                else value.requires_grad,
                 is_leaf=value.is_leaf | Answer.UNKNOWN if grows and value.leaf is None else value.is_leaf,
             )
 
@@ -718,7 +726,7 @@ class Calls:
         if model is not None:
             return model
         last = name.rsplit(".", 1)[-1]
-        if name.startswith("torch.") or name.startswith("torch_"):
+        if name.startswith(("torch.", "torch_")):
             return self._torch(node, name, last, given, mode)
         if last in ITERATORS and given.positional:
             return replace(given.positional[0], label="")
@@ -732,7 +740,9 @@ class Calls:
                 context.escapes(each)
             return PLAIN
         if naming.sounds_like_no_grad(last):
-            return Abstract(kind=Kind.SWITCH, shift=Shift(GradMode.UNKNOWN, GradMode.UNKNOWN, GradMode.UNKNOWN), api=name)
+            return Abstract(
+                kind=Kind.SWITCH, shift=Shift(GradMode.UNKNOWN, GradMode.UNKNOWN, GradMode.UNKNOWN), api=name
+            )
         self._handed_on(node, name, given)
         if name in torch_api.SELF_GUARDED_CALLABLES:
             return Abstract(api="", kind=Kind.UNKNOWN, made_at=node)
@@ -772,9 +782,7 @@ class Calls:
             if wrapped is not None and wrapped.kind in {Kind.MODEL, Kind.FUNCTION}:
                 return replace(wrapped, label="")
         if torch_api.makes_model(name):
-            return Abstract(
-                kind=Kind.MODEL, training=Answer.UNKNOWN, identity=frozenset({node}), made_at=node
-            )
+            return Abstract(kind=Kind.MODEL, training=Answer.UNKNOWN, identity=frozenset({node}), made_at=node)
         if torch_api.makes_optimizer(name):
             return Abstract(kind=Kind.OPTIMIZER, identity=frozenset({node}))
         if torch_api.makes_loader(name):
@@ -808,7 +816,7 @@ class Calls:
             target = given.positional[0]
             self.write(node, target.item or target, Manner.FOREACH, last, given.positional[1:])
             return NONE
-        if plain and last in torch_api.FACTORIES or name == "torch.autograd.Variable":
+        if (plain and last in torch_api.FACTORIES) or name == "torch.autograd.Variable":
             return self._factory(node, name, given, mode)
         if name.startswith("torch.nn.init."):
             return given.positional[0] if given.positional else UNKNOWN

@@ -65,13 +65,14 @@ class Context:
             here.tests,
         )
 
-    def use(
-        self, value: Abstract, node: cst.CSTNode, purpose: Purpose, *, callee: str = "", into: str = ""
-    ) -> None:
+    def use(self, value: Abstract, node: cst.CSTNode, purpose: Purpose, *, callee: str = "", into: str = "") -> None:
         """Something becomes of the result of a forward pass."""
         if value.forwards:
             if purpose is Purpose.GRADIENT:
-                self.learned.differentiated |= value.forwards
+                learning = self.learning()
+                if learning is not None:
+                    own = {run.anchor for run in learning.runs}
+                    self.learned.differentiated |= value.forwards & own
             self.recorder.write(Use(node, self.place(), value.fact(), purpose, callee, into))
         for element in value.elements or ():
             self.use(element, node, purpose, callee=callee, into=into)
@@ -103,8 +104,8 @@ class Context:
         if found is None:
             found = self._lookup_outside(name)
         if found is None:
-            return replace(UNKNOWN, label=name, api=f"builtins.{name}") if name in BUILTINS else self.named(
-                UNKNOWN, name
+            return (
+                replace(UNKNOWN, label=name, api=f"builtins.{name}") if name in BUILTINS else self.named(UNKNOWN, name)
             )
         return self.named(found, name)
 
@@ -193,8 +194,47 @@ def _suggested(path: str) -> Kind:
 
 
 BUILTINS = frozenset(
-    "print len range enumerate zip list tuple dict set sum max min map filter sorted reversed iter next "
-    "float int bool str isinstance super getattr setattr hasattr open abs round any all type id repr "
-    "format property staticmethod classmethod object vars".split()
+    [
+        "print",
+        "len",
+        "range",
+        "enumerate",
+        "zip",
+        "list",
+        "tuple",
+        "dict",
+        "set",
+        "sum",
+        "max",
+        "min",
+        "map",
+        "filter",
+        "sorted",
+        "reversed",
+        "iter",
+        "next",
+        "float",
+        "int",
+        "bool",
+        "str",
+        "isinstance",
+        "super",
+        "getattr",
+        "setattr",
+        "hasattr",
+        "open",
+        "abs",
+        "round",
+        "any",
+        "all",
+        "type",
+        "id",
+        "repr",
+        "format",
+        "property",
+        "staticmethod",
+        "classmethod",
+        "object",
+        "vars",
+    ]
 )
-

@@ -64,9 +64,7 @@ def _closure(context: Context) -> dict[str, Abstract]:
     return {}
 
 
-def _settings(
-    context: Context, node: Def, owner: cst.ClassDef | None, known: FunctionKnowledge | None
-) -> None:
+def _settings(context: Context, node: Def, owner: cst.ClassDef | None, known: FunctionKnowledge | None) -> None:
     state = context.state
     nested = known is not None and known.parent is not None
     for table, handed, module in (
@@ -123,7 +121,7 @@ def _annotated(context: Context, parameter: cst.Param) -> Abstract | None:
         return DATA if naming.sounds_like_data(parameter.name.value) else Abstract(kind=Kind.TENSOR)
     if name and torch_api.makes_loader(name):
         return Abstract(kind=Kind.LOADER)
-    if name and torch_api.makes_optimizer(name) or name == "torch.optim.Optimizer":
+    if (name and torch_api.makes_optimizer(name)) or name == "torch.optim.Optimizer":
         return Abstract(kind=Kind.OPTIMIZER)
     return None
 

@@ -98,8 +98,8 @@ class Expressions:
                 return result
             case cst.Yield():
                 return self.yielded(node)
-            case cst.StarredElement(value=value) | cst.Element(value=value):
-                return self.of(value)
+            case cst.StarredElement(value=inner):
+                return self.of(inner)
             case cst.Slice():
                 return PLAIN
         return UNKNOWN
@@ -174,9 +174,7 @@ class Expressions:
             return context.named(value, path) if path else value
         return context.named(UNKNOWN, path) if path else UNKNOWN
 
-    def _method(
-        self, base: Abstract, owner: cst.ClassDef, method: cst.FunctionDef, path: str
-    ) -> Abstract:
+    def _method(self, base: Abstract, owner: cst.ClassDef, method: cst.FunctionDef, path: str) -> Abstract:
         known = self.context.learned.functions.get(method) or self.context.known.functions.get(method)
         decorators = known.decorators if known is not None else ()
         if "property" in decorators or "builtins.property" in decorators:
@@ -204,7 +202,7 @@ class Expressions:
         for element in node.slice:
             if isinstance(element.slice, cst.Index):
                 keys.append(self.of(element.slice.value))
-            else:
+            elif isinstance(element.slice, cst.Slice):
                 for bound in (element.slice.lower, element.slice.upper, element.slice.step):
                     if bound is not None:
                         self.of(bound)
@@ -421,9 +419,7 @@ class Expressions:
         kind = Kind.PARAMETERS if item.kind is Kind.PARAMETER else Kind.CONTAINER
         return Abstract(kind=kind, item=item, forwards=item.forwards, source=item.source)
 
-    def assign_target(
-        self, target: cst.BaseExpression, value: Abstract, *, comprehension: bool = False
-    ) -> None:
+    def assign_target(self, target: cst.BaseExpression, value: Abstract, *, comprehension: bool = False) -> None:
         """Bind the target of a loop or an unpacking."""
         match target:
             case cst.Name(value=name):
@@ -524,4 +520,3 @@ PLAIN_ATTRIBUTES = frozenset(
     {"shape", "dtype", "device", "ndim", "requires_grad", "is_leaf", "grad_fn", "is_cuda", "layout", "__name__"}
 )
 TENSOR_KINDS = frozenset({Kind.TENSOR, Kind.PARAMETER, Kind.DATA})
-

@@ -102,7 +102,7 @@ class Knowledge:
     modules: set[str] = field(default_factory=set)
     """Access paths on which something is called that modules alone have."""
     differentiated: set[cst.CSTNode] = field(default_factory=set)
-    """Forward passes whose result reaches ``backward``."""
+    """Forward passes whose result reaches ``backward`` in the function that runs them."""
     training: dict[str, Setting] = field(default_factory=dict)
     """What the module level leaves its models in."""
     frozen: dict[str, Setting] = field(default_factory=dict)
@@ -185,5 +185,3 @@ def _start(each: FunctionKnowledge) -> tuple[GradMode, Guard]:
     if nested:
         return GradMode.UNKNOWN, Guard.ELSEWHERE
     return GradMode.ON, Guard.NOBODY
-
-

@@ -75,5 +75,3 @@ class Recorder:
             yields=tuple(row for row in rows if isinstance(row, Yield)),
             reveals=tuple(row for row in rows if isinstance(row, Reveal)),
         )
-
-

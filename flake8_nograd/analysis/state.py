@@ -122,7 +122,4 @@ def put(table: dict[str, Setting], path: str, setting: Setting) -> None:
 
 
 def _joined(one: dict[str, Setting], other: dict[str, Setting]) -> dict[str, Setting]:
-    return {
-        path: setting_of(one, path) | setting_of(other, path)
-        for path in sorted(one.keys() | other.keys())
-    }
+    return {path: setting_of(one, path) | setting_of(other, path) for path in sorted(one.keys() | other.keys())}

@@ -104,11 +104,15 @@ class Walk(cst.CSTVisitor):
             return
         before = context.mode()
         func = node.value.func if isinstance(node.value, cst.Call) else None
-        if not isinstance(func, cst.Name | cst.Attribute) or isinstance(func, cst.Attribute) and func.attr.value in {
-            "enter_context",
-            "__enter__",
-            "__exit__",
-        }:
+        if not isinstance(func, cst.Name | cst.Attribute) or (
+            isinstance(func, cst.Attribute)
+            and func.attr.value
+            in {
+                "enter_context",
+                "__enter__",
+                "__exit__",
+            }
+        ):
             return
         if value.api == "torch.set_grad_enabled":
             context.state.mode = changed(context.state.mode, value.shift)
@@ -288,7 +292,9 @@ class Walk(cst.CSTVisitor):
             return False
         target = self.expressions.of(node.target)
         path = path_of(node.target)
-        reads_grad = any(read == f"{path}.grad" or read.startswith(f"{path}.grad.") for read, _ in _names_in(node.value))
+        reads_grad = any(
+            read == f"{path}.grad" or read.startswith(f"{path}.grad.") for read, _ in _names_in(node.value)
+        )
         if path and reads_grad and target.leaf is None and target.is_leaf is not Answer.NO and _may_be_leaf(target):
             target = replace(target, kind=Kind.TENSOR, leaf=Leaf.HAS_GRAD, requires_grad=Answer.YES)
         if target.kind in {Kind.TENSOR, Kind.PARAMETER}:
@@ -324,6 +330,8 @@ class Walk(cst.CSTVisitor):
         context.use(value, node, Purpose.RETURNED)
         context.escapes(value)
         learning = context.learning()
+        if learning is not None and value.kind is Kind.FUNCTION and value.shift is not None and not value.definitions:
+            learning.wraps = value.shift
         if learning is not None and not learning.is_generator:
             learning.returns = value if learning.returns is None else learning.returns | value
             self._leave(learning)
@@ -343,14 +351,17 @@ class Walk(cst.CSTVisitor):
 
     def visit_Break(self, node: cst.Break) -> bool:
         """``break``: the state goes on after the loop."""
+        return self._leave_turn()
+
+    def visit_Continue(self, node: cst.Continue) -> bool:
+        """``continue``: the state meets the next turn of the loop."""
+        return self._leave_turn()
+
+    def _leave_turn(self) -> bool:
         if self.breaks:
             self.breaks[-1].append(self.context.state.fork())
         self.context.state.reached = False
         return False
-
-    def visit_Continue(self, node: cst.Continue) -> bool:
-        """``continue``: the state meets the next turn of the loop."""
-        return self.visit_Break(node)
 
     def visit_Assert(self, node: cst.Assert) -> bool:
         """``assert``."""
@@ -359,7 +370,7 @@ class Walk(cst.CSTVisitor):
 
     def visit_Del(self, node: cst.Del) -> bool:
         """``del name``."""
-        targets = [node.target]
+        targets: list[cst.BaseExpression] = [node.target]
         if isinstance(node.target, cst.Tuple):
             targets = [each.value for each in node.target.elements]
         for each in targets:
@@ -394,6 +405,14 @@ class Walk(cst.CSTVisitor):
                 root = name.split(".")[0]
                 self.expressions.bind(root, _api(root))
         return False
+
+    def visit_LazyImport(self, node: cst.LazyImport) -> bool:
+        """``lazy import a.b as c``: binds the same names."""
+        return self.visit_Import(cst.Import(node.names))
+
+    def visit_LazyImportFrom(self, node: cst.LazyImportFrom) -> bool:
+        """``lazy from a import b``: binds the same names."""
+        return self.visit_ImportFrom(cst.ImportFrom(node.module, node.names, relative=node.relative))
 
     def visit_ImportFrom(self, node: cst.ImportFrom) -> bool:
         """``from a import b as c``; of star imports, the names that matter here."""
@@ -522,7 +541,7 @@ class Walk(cst.CSTVisitor):
             self.expressions.assign_target(node.target, value)
             node.body.visit(self)
 
-        self._loop_body(loop, turn, node.orelse)
+        self._loop_body(loop, turn, node.orelse, certain=iterated.kind is Kind.PARAMETERS)
         return False
 
     def visit_While(self, node: cst.While) -> bool:
@@ -553,19 +572,27 @@ class Walk(cst.CSTVisitor):
         )
 
     def _loop_body(
-        self, loop: Loop, turn: Callable[[], None], orelse: cst.Else | None, *, endless: bool = False
+        self,
+        loop: Loop,
+        turn: Callable[[], None],
+        orelse: cst.Else | None,
+        *,
+        endless: bool = False,
+        certain: bool = False,
     ) -> None:
         context = self.context
         loops = context.here.loops
         context.here.loops = (*loops, loop)
-        head = context.state.fork()
+        head = after = context.state.fork()
+        left: list[State] = []
         context.recorder.quiet += 1
         for _ in range(3):
             context.state.become(head.fork())
             self.breaks.append([])
             turn()
             after = context.state.fork()
-            for each in self.breaks.pop():
+            left = self.breaks.pop()
+            for each in left:
                 after = after.join(each)
             met = head.join(after)
             settled = met.same(head) if self.thorough else met.steady(head)
@@ -573,16 +600,20 @@ class Walk(cst.CSTVisitor):
             if settled:
                 break
         context.recorder.quiet -= 1
-        context.state.become(head.fork())
-        self.breaks.append([])
         if self.thorough:
+            context.state.become(head.fork())
+            self.breaks.append([])
             turn()
-        left = self.breaks.pop()
-        after = context.state.fork()
-        for each in left:
-            after = after.join(each)
+            left = self.breaks.pop()
+            after = context.state.fork()
+            for each in left:
+                after = after.join(each)
         context.here.loops = loops
+        frozen = dict(after.frozen)
         context.state.become(after if endless and left else head.join(after))
+        if certain:
+            # A model has parameters: what the loop does to them is done to the model.
+            context.state.frozen = frozen
         context.state.reached = True
         if orelse is not None:
             orelse.body.visit(self)
@@ -679,13 +710,11 @@ class Walk(cst.CSTVisitor):
             self._decorator_switch(node, each, Form.CLASS_DECORATOR)
         known = context.learned.classes.setdefault(node, ClassKnowledge(node))
         known.bases = tuple(name for each in bases for name in self._base_names(each))
-        known.parents = tuple(
-            each for base in bases for each in base.definitions if isinstance(each, cst.ClassDef)
+        known.parents = tuple(each for base in bases for each in base.definitions if isinstance(each, cst.ClassDef))
+        known.role = role_of(
+            known, [context.learned.classes[each] for each in known.parents if each in context.learned.classes]
         )
-        known.role = role_of(known, [context.learned.classes[each] for each in known.parents if each in context.learned.classes])
-        known.methods = {
-            each.name.value: each for each in node.body.body if isinstance(each, cst.FunctionDef)
-        }
+        known.methods = {each.name.value: each for each in node.body.body if isinstance(each, cst.FunctionDef)}
         value = Abstract(kind=Kind.CLASS, definitions=(node,), label=node.name.value)
         self.expressions.bind(node.name.value, value)
         here = context.here
@@ -842,7 +871,6 @@ class Walk(cst.CSTVisitor):
                 known.training = kept
             else:
                 known.frozen = kept
-
 
 
 def changed(mode: Shift, shift: Shift) -> Shift:

@@ -30,9 +30,7 @@ class Apply(cst.CSTTransformer):
         if not updated_node.decorators:
             return updated_node.with_changes(decorators=added, lines_after_decorators=lines)
         added[0] = added[0].with_changes(leading_lines=lines)
-        return updated_node.with_changes(
-            decorators=[*updated_node.decorators, *added], lines_after_decorators=()
-        )
+        return updated_node.with_changes(decorators=[*updated_node.decorators, *added], lines_after_decorators=())
 
     def leave_Module(self, original_node: cst.Module, updated_node: cst.Module) -> cst.Module:
         """Wrap statements at module level."""

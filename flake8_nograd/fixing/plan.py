@@ -9,7 +9,7 @@ import libcst as cst
 
 from ..edits import Decorate, Edit, Fix, Wrap
 from .spelling import Spelling
-from .tree import Block, Refused, Tree
+from .tree import Block, RefusedError, Tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def plan(tree: Tree, fixes: Sequence[Fix]) -> Plan:
     for number, fix in enumerate(fixes):
         try:
             steps = [_step(tree, spelling, each) for each in fix.edits]
-        except Refused:
+        except RefusedError:
             continue
         for where, using, needs_import in steps:
             made.needs_import |= needs_import
@@ -58,24 +58,22 @@ def plan(tree: Tree, fixes: Sequence[Fix]) -> Plan:
     return made
 
 
-def _step(
-    tree: Tree, spelling: Spelling, edit: Edit
-) -> tuple[cst.FunctionDef | tuple[Block, int, int], str, bool]:
+def _step(tree: Tree, spelling: Spelling, edit: Edit) -> tuple[cst.FunctionDef | tuple[Block, int, int], str, bool]:
     match edit:
         case Decorate(function=anchor, using=using):
             function = tree.node(anchor)
             if not isinstance(function, cst.FunctionDef):
-                raise Refused("only a def has decorators")
+                raise RefusedError("only a def has decorators")
             spelled = spelling.spell(using, function, is_decorator=True)
             return function, spelled.text, spelled.needs_import
         case Wrap(statements=statements, using=using):
             places = [tree.statement(each) for each in statements]
             block = places[0][0]
             if any(each is not block for each, _ in places):
-                raise Refused("the statements are not in one block")
+                raise RefusedError("the statements are not in one block")
             indexes = sorted(index for _, index in places)
             if indexes[-1] - indexes[0] != len(set(indexes)) - 1:
-                raise Refused("the statements are no neighbours")
+                raise RefusedError("the statements are no neighbours")
             spelled = spelling.spell(using, tree.node(statements[0]))
             return (block, indexes[0], indexes[-1] + 1), spelled.text, spelled.needs_import
 

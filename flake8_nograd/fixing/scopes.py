@@ -16,9 +16,7 @@ ABSENT = "None"
 OTHER = ""
 """The meaning of anything that is no import."""
 
-_GRAD_MODE = re.compile(
-    r"torch\.(?:autograd\.)?(?:grad_mode\.)?(no_grad|enable_grad|set_grad_enabled|inference_mode)$"
-)
+_GRAD_MODE = re.compile(r"torch\.(?:autograd\.)?(?:grad_mode\.)?(no_grad|enable_grad|set_grad_enabled|inference_mode)$")
 _STAR = ("no_grad", "enable_grad", "inference_mode")
 """The grad-mode switches in ``torch.__all__``, which ``from torch import *`` gives."""
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import libcst as cst
 from libcst.helpers import get_full_name_for_node
 
 from .scopes import ABSENT, Binding, Scope, bindings_of
-from .tree import Refused, Tree
+from .tree import RefusedError, Tree
 
-_GRAD_SWITCHES = frozenset(
-    {"torch.no_grad", "torch.enable_grad", "torch.set_grad_enabled", "torch.inference_mode"}
-)
+_GRAD_SWITCHES = frozenset({"torch.no_grad", "torch.enable_grad", "torch.set_grad_enabled", "torch.inference_mode"})
 _GRAD_MODULES = frozenset({"torch.autograd", "torch.autograd.grad_mode"})
 _TORCH_LIKE = re.compile(r"torch(\w*)(\.|$)")
 
@@ -35,7 +32,7 @@ class Spelling:
         self._scopes: dict[cst.CSTNode, dict[str, list[Binding]]] = {}
 
     def spell(self, canonical: str, place: cst.CSTNode, *, is_decorator: bool = False) -> Spelled:
-        """Write a canonical name as the file does at a place; ``Refused`` when unsure.
+        """Write a canonical name as the file does at a place; ``RefusedError`` when unsure.
 
         A decorator runs when its ``def`` does: a name whose import may have failed
         (``try: import torch``) or that comes later is of no use to it.
@@ -51,7 +48,7 @@ class Spelling:
             return Spelled(min(ways)[2])
         if all(map(_allows_import, visible.get("torch", ()))):
             return Spelled(canonical, needs_import=True)
-        raise Refused(f"no sure way to write {canonical} there")
+        raise RefusedError(f"no sure way to write {canonical} there")
 
     def _visible(self, place: cst.CSTNode) -> dict[str, list[Binding]]:
         """What binds each name in the nearest scope that does; classes are seen only from their own body."""
@@ -67,9 +64,7 @@ class Spelling:
                 is_nearest = False
         return visible
 
-    def _is_usable(
-        self, binding: Binding, all_of_name: list[Binding], place: cst.CSTNode, is_decorator: bool
-    ) -> bool:
+    def _is_usable(self, binding: Binding, all_of_name: list[Binding], place: cst.CSTNode, is_decorator: bool) -> bool:
         """Whether an import surely gives its name at a place, and no other binding takes it away."""
         for other in all_of_name:
             is_same = other.meaning == binding.meaning or other.only_typing
@@ -126,7 +121,7 @@ def _imported(statement: cst.BaseStatement) -> list[str]:
         if isinstance(small, cst.Import):
             origins += [get_full_name_for_node(alias.name) or "" for alias in small.names]
         elif isinstance(small, cst.ImportFrom):
-            origins.append("." * len(small.relative) + (small.module and get_full_name_for_node(small.module) or ""))
+            origins.append("." * len(small.relative) + ((small.module and get_full_name_for_node(small.module)) or ""))
         else:
             return []
     return origins

@@ -21,7 +21,7 @@ _LAYOUT = (
 )
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """An edit that cannot be made; its fix is left out."""
 
 
@@ -52,9 +52,9 @@ class Tree(cst.CSTVisitor):
             self._stack.pop()
 
     def node(self, anchor: object) -> cst.CSTNode:
-        """Open an anchor; ``Refused`` if it is no node of this module."""
+        """Open an anchor; ``RefusedError`` if it is no node of this module."""
         if not isinstance(anchor, cst.CSTNode) or anchor not in self.order:
-            raise Refused("the anchor is not in this module")
+            raise RefusedError("the anchor is not in this module")
         return anchor
 
     def parent(self, node: cst.CSTNode) -> cst.CSTNode | None:
@@ -70,7 +70,7 @@ class Tree(cst.CSTVisitor):
     def statement(self, anchor: object) -> tuple[Block, int]:
         """The block and the index in it of the statement at an anchor.
 
-        An expression or small statement stands for its line. ``Refused`` for what is
+        An expression or small statement stands for its line. ``RefusedError`` for what is
         no statement of a block: an ``elif``, an expression in the head of a loop.
         """
         node = self.node(anchor)
@@ -83,12 +83,12 @@ class Tree(cst.CSTVisitor):
                 return inner, 0
             if isinstance(inner, cst.BaseStatement):
                 if not is_itself and not isinstance(inner, cst.SimpleStatementLine):
-                    raise Refused("the anchor is inside the head of a compound statement")
+                    raise RefusedError("the anchor is inside the head of a compound statement")
                 if isinstance(above, (cst.Module, cst.IndentedBlock)):
                     return above, next(i for i, each in enumerate(above.body) if each is inner)
-                raise Refused("not a statement of a block")
+                raise RefusedError("not a statement of a block")
             is_itself = False
-        raise Refused("not a statement")
+        raise RefusedError("not a statement")
 
     def unit(self, anchor: object) -> Unit:
         """What to replace for a statement: its line, its one-line suite, or it alone among several."""
@@ -102,7 +102,7 @@ class Tree(cst.CSTVisitor):
         elif isinstance(node, cst.BaseStatement):
             self.statement(node)
             return node
-        raise Refused("not a statement")
+        raise RefusedError("not a statement")
 
     def indent(self, node: cst.CSTNode) -> str | None:
         """How the nearest block indents; ``None`` when as the module does."""

@@ -104,9 +104,9 @@ sample(
     "abs absolute neg negative exp exp2 expm1 log log2 log10 log1p sqrt rsqrt square reciprocal sin cos tan asin acos "
     "atan sinh cosh tanh asinh acosh atanh arcsin arccos arctan arcsinh arccosh arctanh sinc deg2rad rad2deg angle erf "
     "erfc erfinv lgamma digamma i0 logit sigmoid relu sign sgn floor ceil round trunc fix frac nan_to_num sum mean "
-    "prod std var norm max min amax amin aminmax median nanmedian mode sort msort nansum nanmean trace corrcoef cov diff "
-    "clone hardshrink fliplr flipud rot90 tril triu diag diagflat diag_embed bernoulli inverse pinverse det logdet "
-    "slogdet cholesky cholesky_inverse matrix_exp svd qr unique unique_consecutive conj_physical"
+    "prod std var norm max min amax amin aminmax median nanmedian mode sort msort nansum nanmean trace corrcoef cov "
+    "diff clone hardshrink fliplr flipud rot90 tril triu diag diagflat diag_embed bernoulli inverse pinverse det "
+    "logdet slogdet cholesky cholesky_inverse matrix_exp svd qr unique unique_consecutive conj_physical"
 )
 sample("polygamma", "matrix", lambda: (1,))
 sample("mvlgamma", "matrix", lambda: (1,))

@@ -1,0 +1,74 @@
+"""Reads the pages of cases: a heading, why, a ``py`` block with marks, perhaps the expected ``diff``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+_CASE = re.compile(
+    r"^## (?P<title>.+?)\n(?P<why>.*?)^```py\n(?P<code>.*?)^```$(?P<rest>.*?)(?=^## |\Z)", re.DOTALL | re.MULTILINE
+)
+_DIFF = re.compile(r"^```diff( unsafe)?\n(?P<diff>.*?)^```$", re.DOTALL | re.MULTILINE)
+_MARK = re.compile(r"#((?: NGR\d{3})+)\s*$")
+_REVEAL = re.compile(r"#> (?P<facts>.+)$")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case of a page."""
+
+    name: str
+    code: str
+    diff: str | None
+    unsafe: bool
+    page: Path
+
+    @property
+    def marks(self) -> list[tuple[int, str]]:
+        """The findings that the marks announce, by line."""
+        return [
+            (number, code)
+            for number, line in enumerate(self.code.splitlines(), 1)
+            if (found := _MARK.search(line))
+            for code in found[1].split()
+        ]
+
+    @property
+    def reveals(self) -> dict[int, dict[str, str]]:
+        """What is claimed of marked lines."""
+        return {
+            number: dict(part.strip().split(": ", 1) for part in found["facts"].split(","))
+            for number, line in enumerate(self.code.splitlines(), 1)
+            if (found := _REVEAL.search(line))
+        }
+
+    def record(self, change: str) -> None:
+        """Write a fix into the page, in place of the one that stands there."""
+        text = self.page.read_text(encoding="utf-8")
+        before, code, after = text.partition(f"```py\n{self.code}```\n")
+        case, heading, others = after.partition("\n## ")
+        block = f"```diff{' unsafe' if self.unsafe else ''}\n{change}```\n" if change else ""
+        case = "\n" + _DIFF.sub("", case).strip("\n")
+        case = f"{case}\n\n{block}" if case.strip() else f"\n{block}"
+        if not block:
+            case = case.rstrip("\n") + "\n"
+        self.page.write_text(before + code + case + heading + others, encoding="utf-8")
+
+
+def cases(folder: str) -> list[Case]:
+    """All cases of a folder of pages."""
+    found = []
+    for page in sorted((Path(__file__).parent / folder).glob("*.md")):
+        for case in _CASE.finditer(page.read_text(encoding="utf-8")):
+            diff = _DIFF.search(case["rest"])
+            found.append(
+                Case(
+                    f"{page.stem}: {case['title']}",
+                    case["code"],
+                    diff["diff"] if diff else None,
+                    bool(diff and diff[1]),
+                    page,
+                )
+            )
+    return found

@@ -1,0 +1,71 @@
+"""What holds for every rule: its name, its documentation, its page, its row."""
+
+from __future__ import annotations
+
+import re
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from flake8_nograd.engine import check, fix
+from flake8_nograd.rule import Rule
+from flake8_nograd.rules import all_rules
+from flake8_nograd.source import Source
+from tests.cases import cases
+
+ROOT = Path(__file__).parent.parent
+each_rule = pytest.mark.parametrize("rule", all_rules(), ids=lambda rule: rule.code)
+
+
+def section(rule: Rule, title: str) -> str:
+    found = re.search(rf"^{title}:\n\n((?:    .*\n|\n)+)", rule.documentation, re.MULTILINE)
+    assert found, f"{rule.code} has no section {title!r}"
+    return textwrap.dedent(found[1]).strip() + "\n"
+
+
+def row(rule: Rule) -> str:
+    return f"| {rule.code} | {rule.name} | {rule.documentation.strip().splitlines()[0].rstrip('.')} |"
+
+
+@each_rule
+def test_module_is_named_for_the_rule(rule: Rule) -> None:
+    module = rule.check.__module__.rsplit(".", 1)[-1]
+    assert module == f"{rule.code.lower()}_{rule.name.replace('-', '_')}"
+    assert sys.modules[rule.check.__module__].__doc__ == rule.documentation
+
+
+@each_rule
+def test_example_raises_just_this_code(rule: Rule) -> None:
+    assert [each.code for each in check(Source.of(section(rule, "Example")))] == [rule.code]
+
+
+@each_rule
+def test_use_instead_raises_none(rule: Rule) -> None:
+    assert check(Source.of(section(rule, "Use instead"))) == ()
+
+
+@each_rule
+def test_fixing_the_example_gives_what_to_use_instead(rule: Rule) -> None:
+    result = fix(Source.of(section(rule, "Example")))
+    expected = section(rule, "Use instead") if result.fixed else section(rule, "Example")
+    assert result.source.text == expected
+
+
+@each_rule
+def test_has_the_other_sections(rule: Rule) -> None:
+    section(rule, "When to silence it")
+    section(rule, "References")
+
+
+@each_rule
+def test_has_a_page_with_hits_and_silence(rule: Rule) -> None:
+    page = [case for case in cases("rules") if case.name.startswith(rule.code.lower())]
+    assert any(case.marks for case in page)
+    assert any(not case.marks for case in page)
+
+
+@each_rule
+def test_stands_in_the_readme(rule: Rule) -> None:
+    assert row(rule) in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()

@@ -1,0 +1,117 @@
+"""What names suggest: for each question, the names that earned it their place, and those that look alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from flake8_nograd import naming
+
+YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
+    naming.sounds_like_model: (
+        "model self.model net self.net netG netD network backbone encoder decoder generator discriminator critic "
+        "actor policy policy_net target_network teacher student model_ema ema_model model_ft model_fp16 encoder_q "
+        "netG_A2B model_without_ddp text_encoder_2 resnet18 resnet mymodel model.module vae unet actor_critic model2 "
+        "model_engine self._model best_model models['gen']",
+        "model_name model_path model_config models_dir model_cfg net_params model_fn build_model get_model load_model "
+        "G MODEL Net ResNet internet magnet encoder_outputs decoder_input generator_loss critic_optimizer actor_lr "
+        "modules optimizer x loss ema_decay policy_grad is_model module_list model_to_save_path _",
+    ),
+    naming.sounds_like_loader: (
+        "loader train_loader val_dl test_iter trainloader testloader batches data_loader dataloader self.val_loader "
+        "loader_val loaders['val'] dataloaders data_iter iterator valDL",
+        "max_iter n_iter iter num_batches loader_path get_loader make_dataloader DataLoader x data batch_size "
+        "len_loader batches_done loader_cls",
+    ),
+    naming.sounds_like_evaluation_loader: (
+        "val_loader valid_loader testloader dev_iter validation_generator test_data testset val_ds eval_dataloader "
+        "loader_val self.val_loader loaders['test'] heldout_data test_images valDL",
+        "train_loader loader trainset test_path val_size train_val_loader num_test_batches test val evaluate",
+    ),
+    naming.sounds_like_training_loader: (
+        "train_loader trainloader trainset training_generator train_data train_val_loader loaders['train']",
+        "val_loader loader train train_size testset",
+    ),
+    naming.sounds_like_evaluation: (
+        "evaluate eval_epoch validate validation_step test test_epoch predict inference infer run_inference score "
+        "compute_accuracy evaluate_model Evaluator generate_samples extract_features visualize sample save_images",
+        "train train_and_evaluate fit forward latest main contest evaluate_and_train sample_batch compute_loss _",
+    ),
+    naming.sounds_like_training: (
+        "train fit training_step train_epoch optimize finetune update_critic update is_training self.training "
+        "train_and_evaluate pretrain",
+        "evaluate validation_step test forward step evaluate_training_set update_metrics update_progress_bar strain _",
+    ),
+    naming.sounds_like_training_flag: ("train is_training phase self.training mode", "step x evaluate"),
+    naming.sounds_like_data: (
+        "x y xb yb inputs targets labels batch images img data mask input_ids tokens batch_x real_images next_obs "
+        "X self.images x1",
+        "model features z output loss loader image_encoder data_loader _",
+    ),
+    naming.sounds_like_loss: (
+        "loss total_loss self.loss lossG loss_d errD cost objective losses g_loss loss_G_GAN dloss",
+        "loss_fn loss_function MSELoss loss_weight loss_history compute_loss glossary lossless_codec x avg_loss _",
+    ),
+    naming.sounds_like_criterion: (
+        "criterion self.criterion criterionGAN loss_fn loss_func loss_function criterion_cls cost_fn loss_criterion",
+        "loss l1_loss loss_l1 get_criterion MSELoss criterion_name model loss_weight fn _",
+    ),
+    naming.sounds_like_optimizer: (
+        "optimizer optimizerD self.optimizer_G optim optimiser opt_g opt_D g_opt actor_optim opt_actor optimizers",
+        "opt opts optimizer_name optimizer_state optim_lr opt_level build_optimizer Optimizer adapter loss _",
+    ),
+    naming.sounds_like_scaler: (
+        "scaler self.scaler grad_scaler accelerator fabric model_engine loss_scaler",
+        "scale model loss scaler_state _",
+    ),
+    naming.sounds_like_no_grad: (
+        "no_grad utils.no_grad nograd torch_no_grad eval_mode inference_context smart_inference_mode evaluating "
+        "eval_decorator disable_grad set_grad without_gradients inference maybe_no_grad grad_ctx NoGrad evalMode",
+        "train_mode run_model evaluate model open autocast wraps property medieval_model inference_step",
+    ),
+    naming.sounds_like_attack: (
+        "attack pgd_attack fgsm adversary perturb adapt compute_saliency gradcam gradient_penalty PGD",
+        "no_grad evaluate model forward adapter",
+    ),
+    naming.sounds_like_frozen: ("frozen frozen_encoder freeze model_frozen", "model encoder"),
+    naming.sounds_like_teacher: ("teacher target_net ref_model model_ema", "student model encoder"),
+}
+
+CASES = [
+    pytest.param(question, name, expected, id=f"{question.__name__}-{name}-{expected}")
+    for question, columns in YES_AND_NO.items()
+    for column, expected in zip(columns, (True, False), strict=True)
+    for name in column.split()
+]
+
+
+@pytest.mark.parametrize(("question", "name", "expected"), CASES)
+def test_what_a_name_suggests(question: Callable[[str], bool], name: str, expected: bool) -> None:
+    assert question(name) is expected
+
+
+@pytest.mark.parametrize("question", YES_AND_NO, ids=lambda question: question.__name__)
+def test_no_name_suggests_nothing(question: Callable[[str], bool]) -> None:
+    assert not question("")
+    assert not question("__")
+
+
+def test_every_question_is_asked() -> None:
+    questions = {value for name, value in vars(naming).items() if name.startswith("sounds_like_")}
+    assert questions == set(YES_AND_NO)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("self.valDL2", ("val", "dl")),
+        ("model_fp16", ("model", "fp")),
+        ("HTMLParser", ("html", "parser")),
+        ("loaders['val']", ("loaders", "val")),
+        ("nets[0]", ("nets",)),
+        ("", ()),
+    ],
+)
+def test_words_of(name: str, words: tuple[str, ...]) -> None:
+    assert naming.words_of(name) == words

@@ -1,0 +1,81 @@
+"""Every case of every rule, put through what must hold for each."""
+
+from __future__ import annotations
+
+import difflib
+
+import libcst as cst
+import pytest
+
+from flake8_nograd.engine import Fixed, check, fix
+from flake8_nograd.source import Source
+from tests.cases import Case, cases
+
+CASES = cases("rules")
+each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+
+
+def found(text: str) -> list[tuple[int, str]]:
+    return [(each.line, each.code) for each in check(Source.of(text))]
+
+
+def mended(case: Case, text: str) -> Fixed:
+    return fix(Source.of(text), unsafe=case.unsafe)
+
+
+def diff(before: str, after: str) -> str:
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0)
+    return "".join(f"{line}\n" for line in lines if not line.startswith(("---", "+++", "@@")))
+
+
+@each_case
+def test_findings_equal_marks(case: Case) -> None:
+    assert found(case.code) == case.marks
+
+
+@each_case
+def test_the_fix_is_the_expected_one(case: Case, request: pytest.FixtureRequest) -> None:
+    result = mended(case, case.code)
+    assert result.error is None
+    change = diff(case.code, result.source.text)
+    if request.config.getoption("--update") and change != (case.diff or ""):
+        case.record(change)
+    else:
+        assert change == (case.diff or "")
+
+
+@each_case
+def test_fixed_text_is_settled(case: Case) -> None:
+    result = mended(case, case.code)
+    cst.parse_module(result.source.text)
+    again = mended(case, result.source.text)
+    assert again.source.text == result.source.text
+    assert not again.fixed
+    assert {each.code for each in result.remaining} <= {code for _, code in case.marks}
+
+
+@each_case
+def test_line_endings_do_not_matter(case: Case) -> None:
+    text = case.code.replace("\n", "\r\n")
+    assert found(text) == case.marks
+    after = mended(case, text).source.text
+    assert after.replace("\r\n", "\n") == mended(case, case.code).source.text
+    assert "\n" not in after.replace("\r\n", "")
+
+
+@each_case
+def test_tabs_do_not_matter(case: Case) -> None:
+    text = case.code.replace("    ", "\t")
+    assert found(text) == case.marks
+    assert mended(case, text).source.text.replace("\t", "    ") == mended(case, case.code).source.text
+
+
+@each_case
+def test_a_comment_silences_and_blocks_the_fix(case: Case) -> None:
+    lines = case.code.splitlines()
+    for number, _ in case.marks:
+        lines[number - 1] = lines[number - 1].split("  # NGR")[0] + "  # noqa"
+    text = "\n".join(lines) + "\n"
+    result = mended(case, text)
+    assert result.source.text == text
+    assert not result.remaining
