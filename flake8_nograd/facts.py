@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 from .grad import Answer, GradMode
 from .settings import Settings
@@ -83,8 +84,7 @@ class Leaf(Enum):
     HAS_GRAD = "its .grad is read"
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """What an expression holds, where it is used."""
 
     kind: Kind = Kind.UNKNOWN
@@ -193,8 +193,7 @@ class Loop:
     is_while: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where something happens."""
 
     function: Function | None

@@ -29,12 +29,24 @@ class GradMode(Flag):
     """Nothing is recorded, in one way or the other."""
     UNKNOWN = 7
 
+    # The operators of ``Flag`` are too slow for the walk, which lives on them.
+
+    def __or__(self, other: GradMode) -> GradMode:
+        """Either."""
+        return _MODE_OF[self._value_ | other._value_]
+
+    def __and__(self, other: GradMode) -> GradMode:
+        """What is possible in both."""
+        return _MODE_OF[self._value_ & other._value_]
+
+    def __bool__(self) -> bool:
+        """Whether any mode is possible."""
+        return self is not GradMode.NEVER
+
     @property
     def records(self) -> Answer:
         """Whether operations here record a graph."""
-        return (Answer.YES if self & GradMode.ON else Answer.NEVER) | (
-            Answer.NO if self & GradMode.NOT_ON else Answer.NEVER
-        )
+        return _RECORDS[self._value_]
 
 
 class Answer(Flag):
@@ -45,7 +57,14 @@ class Answer(Flag):
     NO = 2
     UNKNOWN = 3
 
+    def __or__(self, other: Answer) -> Answer:
+        """Either."""
+        return _ANSWER_OF[self._value_ | other._value_]
 
+
+_MODE_OF = tuple(GradMode(value) for value in range(8))
+_ANSWER_OF = tuple(Answer(value) for value in range(4))
+_RECORDS = tuple(_ANSWER_OF[(value & 1) | (2 if value & 6 else 0)] for value in range(8))
 _MODES = (GradMode.ON, GradMode.OFF, GradMode.INFERENCE)
 
 
@@ -63,6 +82,8 @@ class Shift:
 
     def of(self, before: GradMode) -> GradMode:
         """The modes possible afterwards, from the modes possible before."""
+        if before is GradMode.ON:
+            return self.on
         after = GradMode.NEVER
         if before & GradMode.ON:
             after |= self.on

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import libcst as cst
 
@@ -33,7 +33,7 @@ from ..grad import NOT_INFERENCE as NOT_INFERENCE_SHIFT
 from .context import Context, parameter_of
 from .knowledge import Def, Run
 from .state import Setting, setting_of
-from .value import DATA, NONE, PLAIN, UNKNOWN, Abstract, computed, cut_by, detached
+from .value import DATA, NONE, PLAIN, UNKNOWN, Abstract, computed, cut_by, detached, replace
 
 OFF = NO_GRAD_SHIFT | INFERENCE_SHIFT
 

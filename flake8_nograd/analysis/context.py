@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 import libcst as cst
@@ -13,7 +13,7 @@ from ..grad import KEEP, Answer, GradMode, Shift
 from .knowledge import Caller, Def, FunctionKnowledge, Knowledge
 from .recorder import Recorder, Surroundings
 from .state import Setting, State, setting_of
-from .value import UNKNOWN, Abstract, Definition
+from .value import UNKNOWN, Abstract, Definition, replace
 
 
 @dataclass(slots=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import libcst as cst
 
 from .. import naming, torch_api
@@ -12,7 +10,7 @@ from ..grad import Answer, GradMode
 from .context import Context
 from .knowledge import ClassKnowledge, Def, FunctionKnowledge
 from .state import Setting
-from .value import DATA, UNKNOWN, Abstract
+from .value import DATA, UNKNOWN, Abstract, replace
 
 
 def enter(context: Context, node: Def, owner: cst.ClassDef | None, known: FunctionKnowledge | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import libcst as cst
 
@@ -12,16 +12,16 @@ from ..facts import Kind, Leaf, Loop, Loss, Purpose, Role, Yield
 from ..grad import ANYTHING, Answer
 from .calls import Arguments, Calls, tupled
 from .context import Context, parameter_of
-from .value import DATA, NONE, PLAIN, UNKNOWN, Abstract, computed, constant, detached
+from .value import DATA, NONE, PLAIN, UNKNOWN, Abstract, computed, constant, detached, replace
 
 
 def path_of(node: cst.BaseExpression) -> str:
     """``self.net.head`` for a chain of names; empty for anything else."""
     parts: list[str] = []
-    while isinstance(node, cst.Attribute):
+    while type(node) is cst.Attribute:  # isinstance is slow on LibCST's abstract classes
         parts.append(node.attr.value)
         node = node.value
-    if not isinstance(node, cst.Name):
+    if type(node) is not cst.Name:
         return ""
     parts.append(node.value)
     return ".".join(reversed(parts))
@@ -42,15 +42,16 @@ class Expressions:
 
     def of(self, node: cst.BaseExpression | None) -> Abstract:
         """What an expression holds."""
+        # LibCST's classes are abstract base classes, on which isinstance is slow: the frequent ones first.
+        if type(node) is cst.Name:
+            return self._name(node.value)
+        if type(node) is cst.Attribute:
+            return self._attribute(node)
+        if type(node) is cst.Call:
+            return self.call(node)
         match node:
             case None:
                 return NONE
-            case cst.Name(value=name):
-                return self._name(name)
-            case cst.Attribute():
-                return self._attribute(node)
-            case cst.Call():
-                return self.call(node)
             case cst.Subscript():
                 return self._subscript(node)
             case cst.BinaryOperation():

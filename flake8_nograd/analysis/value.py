@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import libcst as cst
 
@@ -13,8 +13,7 @@ Definition = cst.FunctionDef | cst.Lambda | cst.ClassDef
 """What a function or class value stands for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Abstract:
+class Abstract(NamedTuple):
     """A value as far as we know it; ``facts.Value`` and what only the walk needs."""
 
     kind: Kind = Kind.UNKNOWN
@@ -104,6 +103,10 @@ class Abstract:
             parameter=self.parameter if self.parameter == other.parameter else None,
             source=self.source if self.source == other.source else "",
         )
+
+
+replace = Abstract._replace
+"""The same value with some fields changed."""
 
 
 def _either_kind(one: Abstract, other: Abstract) -> Kind:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import libcst as cst
 
@@ -16,7 +16,7 @@ from .entering import enter, framework_mode, parameters_of, role_of
 from .expressions import Expressions, path_of
 from .knowledge import ClassKnowledge, Def, FunctionKnowledge
 from .state import State
-from .value import NONE, PLAIN, UNKNOWN, Abstract
+from .value import NONE, PLAIN, UNKNOWN, Abstract, replace
 
 Block = cst.BaseSuite | cst.Module
 
