@@ -31,7 +31,101 @@ class Wrap:
     using: str = NO_GRAD
 
 
-Edit = Decorate | Wrap
+@dataclass(frozen=True, slots=True)
+class WrapRest:
+    """Put what follows a statement in its block under ``with using():``."""
+
+    after: Anchor
+    using: str = NO_GRAD
+
+
+@dataclass(frozen=True, slots=True)
+class WrapBody:
+    """Put the body of a function, but for its docstring, under ``with using():``."""
+
+    function: Anchor
+    using: str = NO_GRAD
+
+
+@dataclass(frozen=True, slots=True)
+class Unwrap:
+    """Take a context manager out of its ``with``, or a decorator off its function."""
+
+    item: Anchor
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Put code in the place of an expression, or of a simple statement.
+
+    In the code, ``{0}`` stands for what is replaced and ``{torch.no_grad}`` for
+    a torch name as the file spells it.
+    """
+
+    replaced: Anchor
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Take a simple statement away; a block that would be empty gets ``pass``."""
+
+    statement: Anchor
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Enter both operands of ``with a and b:``, as ``with a, b:``."""
+
+    item: Anchor
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """Give an attribute, the last of a chain, another name."""
+
+    attribute: Anchor
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RenameArgument:
+    """Give a keyword argument of a call another keyword."""
+
+    call: Anchor
+    keyword: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropArgument:
+    """Take a keyword argument out of a call."""
+
+    call: Anchor
+    keyword: str
+
+
+@dataclass(frozen=True, slots=True)
+class MoveDecoratorDown:
+    """Move a decorator to stand directly above its ``def``."""
+
+    decorator: Anchor
+
+
+Edit = (
+    Decorate
+    | Wrap
+    | WrapRest
+    | WrapBody
+    | Unwrap
+    | Replace
+    | Remove
+    | Split
+    | Rename
+    | RenameArgument
+    | DropArgument
+    | MoveDecoratorDown
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ def fixed(module: cst.Module, fixes: Sequence[Fix]) -> tuple[cst.Module, frozens
     """
     tree = Tree(module)
     made = plan(tree, fixes)
-    changed = module.visit(Apply(made, tree))
-    if made.needs_import:
+    changed = module.visit(Apply(made.steps, tree))
+    if made.steps.needs_import:
         changed = with_import(changed)
-    return changed, frozenset(made.applied)
+    return changed, made.applied
