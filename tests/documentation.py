@@ -1,0 +1,112 @@
+"""What of the documentation is generated: ``python -m tests.documentation`` writes it, a test checks it.
+
+README.md: the table of rules, and what the command says of the examples.
+docs/rules/: one page for each rule, from the docstring of its module.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from flake8_nograd.rule import Rule
+from flake8_nograd.rules import all_rules
+
+ROOT = Path(__file__).parent.parent
+PAGES = Path("docs", "rules")
+_CODE = ("Example", "Use instead")
+"""Sections that hold Python; the others hold prose."""
+_SECTION = re.compile(r"^(?P<title>[A-Z][A-Za-z ]*):\n\n(?P<body>(?:    .*\n|\n)+)", re.MULTILINE)
+
+
+def documents() -> dict[Path, str]:
+    """Each generated file, below the root of the repository, as it should be."""
+    pages = {PAGES / f"{rule.code}.md": page(rule) for rule in all_rules()}
+    return {Path("README.md"): readme((ROOT / "README.md").read_text(encoding="utf-8")), **pages}
+
+
+def readme(text: str) -> str:
+    """The README with the parts between its markers written anew."""
+    parts = {
+        "rules": table(),
+        "findings": f"```\n$ nograd-fix --check examples\n{command('--check', 'examples').rstrip()}\n```",
+        "diff": f"```diff\n{command('--diff', 'examples').rstrip()}\n```",
+    }
+    return _replaced(text, parts)
+
+
+def _replaced(text: str, parts: Mapping[str, str]) -> str:
+    for name, part in parts.items():
+        begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+        before, found, rest = text.partition(begin)
+        _, closed, after = rest.partition(end)
+        if not found or not closed:
+            raise ValueError(f"README.md has no part {begin.strip()} ... {end}")
+        text = f"{before}{begin}{part}\n{end}{after}"
+    return text
+
+
+def table() -> str:
+    """One row for each rule: its code, its name, and the first line of its page."""
+    rows = [f"| {rule.code} | {rule.name} | {_first_line(rule).rstrip('.')} |" for rule in all_rules()]
+    return "\n".join(["| Code | Name | What it finds |", "| --- | --- | --- |", *rows])
+
+
+def page(rule: Rule) -> str:
+    """The docstring of a rule as Markdown: its sections become headings, its examples code."""
+    off = "" if rule.default else "Off by default: `extend-select` turns it on.\n\n"
+    body = _SECTION.sub(_section, rule.documentation.strip() + "\n")
+    body = re.sub(r"\n{3,}(?=## )", "\n\n", body)
+    return f"# {rule.code}: {rule.name}\n\n{off}{body.strip()}\n"
+
+
+def _section(found: re.Match[str]) -> str:
+    lines = [line.removeprefix("    ") for line in found["body"].strip("\n").splitlines()]
+    body = "\n".join(lines)
+    return f"## {found['title']}\n\n" + (f"```python\n{body}\n```\n\n" if found["title"] in _CODE else f"{body}\n\n")
+
+
+def _first_line(rule: Rule) -> str:
+    return rule.documentation.strip().splitlines()[0]
+
+
+def command(*arguments: str) -> str:
+    """What nograd-fix writes to standard output when it is run in the repository."""
+    result = subprocess.run(
+        [sys.executable, "-m", "flake8_nograd", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "NO_COLOR": "1", "PYTHONUTF8": "1"},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    if result.returncode not in {0, 1}:
+        raise RuntimeError(result.stderr)
+    return result.stdout
+
+
+def stale_pages() -> list[Path]:
+    """Pages of rules that are no more."""
+    wanted = {f"{rule.code}.md" for rule in all_rules()}
+    return [path.relative_to(ROOT) for path in sorted((ROOT / PAGES).glob("*.md")) if path.name not in wanted]
+
+
+def main() -> None:
+    """Write every generated file that is not as it should be, and remove pages of rules that are no more."""
+    for path, text in documents().items():
+        target = ROOT / path
+        if not target.exists() or target.read_text(encoding="utf-8") != text:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8", newline="\n")
+            print(f"wrote {path.as_posix()}")
+    for path in stale_pages():
+        (ROOT / path).unlink()
+        print(f"removed {path.as_posix()}")
+
+
+if __name__ == "__main__":
+    main()
