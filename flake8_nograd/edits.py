@@ -58,12 +58,14 @@ class Unwrap:
 class Replace:
     """Put code in the place of an expression, or of a simple statement.
 
-    In the code, ``{0}`` stands for what is replaced and ``{torch.no_grad}`` for
-    a torch name as the file spells it.
+    In the code, ``{0}`` stands for what is replaced, ``{1}`` for the first of
+    its parts, and ``{torch.no_grad}`` for a torch name as the file spells it.
     """
 
     replaced: Anchor
     code: str
+    parts: tuple[Anchor, ...] = ()
+    """Expressions inside what is replaced that stay."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,7 +125,8 @@ def _ends_in_values(uses: list[Use]) -> bool:
 
 def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
     function = each.place.function
-    if each.method not in {"__call__", "forward"} and each.via is None and each.discarded:
+    if each.discarded and (each.method not in {"__call__", "forward"} or not each.place.loops) and each.via is None:
+        # A hook takes what it wants of it, gradients perhaps; or it is no forward pass.
         return False
     if each.evaluated is Evaluated.CONSTRUCTOR:
         # A model that its owner put in eval mode may be a feature extractor that gradients pass through.
@@ -142,7 +143,23 @@ def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
     if leaves and not each.place.loops and function is not None and not naming.sounds_like_evaluation(function.name):
         # A tensor with its graph is what the function is for: its callers may differentiate it.
         return False
-    return not any(use.purpose is Purpose.CALL and naming.sounds_like_attack(use.callee) for use in uses)
+    return not any(_hands_on_a_loss(use) or _attacks(use) for use in uses)
+
+
+def _attacks(use: Use) -> bool:
+    return use.purpose is Purpose.CALL and naming.sounds_like_attack(use.callee)
+
+
+def _hands_on_a_loss(use: Use) -> bool:
+    """``strategy.loss += penalty``: whoever owns the loss goes back through it."""
+    return (
+        use.purpose in {Purpose.ACCUMULATED, Purpose.STORED}
+        and "." in use.into
+        and naming.sounds_like_loss(use.into)
+        and not naming.sounds_like_evaluation(use.into)
+        and not (use.place.function is not None and naming.sounds_like_evaluation(use.place.function.name))
+        and use.value.requires_grad is not Answer.NO
+    )
 
 
 def _needs_gradients(facts: FileFacts, place: Place) -> bool:

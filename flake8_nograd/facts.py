@@ -62,6 +62,8 @@ class Loss(Enum):
     NUMPY = "numpy"
     FACTORY = "factory"
     """Made from Python numbers: ``torch.tensor(...)``, ``torch.zeros(...)``."""
+    COPY = "copy"
+    """The numbers of other tensors: ``torch.tensor(loss)``."""
     NON_DIFFERENTIABLE = "non_differentiable"
     """``argmax``, comparisons, integer casts."""
 
@@ -104,6 +106,8 @@ class Value(NamedTuple):
     made_at: Anchor | None = None
     forwards: frozenset[Anchor] = frozenset()
     """Anchors of the ``Forward`` rows it was computed from."""
+    releafed: Anchor | None = None
+    """Where something computed was made a leaf that requires gradients: what is behind it gets none."""
 
 
 NOTHING_KNOWN = Value()
@@ -169,7 +173,11 @@ class Function:
     """The modes it is called under, before its own decorators."""
     entered_on: bool
     """Whether some caller certainly calls it with gradients on."""
+    leaves: GradMode
+    """The modes it may leave behind, if it was called with gradients on."""
     parameters: tuple[str, ...]
+    reads_grad: bool = False
+    """Whether its body reads the ``.grad`` of something."""
 
     @property
     def qualified(self) -> str:
@@ -191,6 +199,8 @@ class Loop:
     statement: Anchor
     is_comprehension: bool = False
     is_while: bool = False
+    binds: tuple[str, ...] = ()
+    """The names that the header of a ``for`` statement binds anew in each turn."""
 
 
 class Place(NamedTuple):
@@ -244,7 +254,16 @@ class Switch:
     after: GradMode
     function: Function | None
     """Around a ``with`` or statement; of a decorator: the decorated one."""
+    place: Place
+    enables: Answer
+    """Whether it asks for gradients: ``enable_grad()`` does, ``set_grad_enabled(flag)`` nobody knows."""
     arguments: tuple[Value, ...] = ()
+    spans_body: bool = False
+    """Of a ``with``: whether it is all that its function does."""
+    rest: tuple[Anchor, ...] = ()
+    """Of a statement with a line of its own: what follows in its block."""
+    conditions: tuple[str, ...] = ()
+    """Of a statement: what the ``if`` statements around it ask, as the file writes it."""
 
 
 class Evaluated(Enum):
@@ -368,7 +387,7 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A name or an attribute is bound."""
+    """A name, an attribute or an item (``params[i]``) is bound, perhaps one of several in an unpacking."""
 
     anchor: Anchor
     """The whole statement."""
@@ -381,6 +400,13 @@ class Assignment:
     """The right side."""
     reads: tuple[Value, ...]
     """The names and attributes that the right side reads, in order."""
+    operator: str = ""
+    """``-`` where the right side is the target minus an operand; of ``+`` and ``*`` in either order."""
+    operand: Anchor | None = None
+    is_alone: bool = True
+    """Whether the statement binds nothing else."""
+    is_read: bool = True
+    """Of the variable of a loop: whether anything below in the loop reads more than its ``.grad``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,13 @@ class Shift:
         """This change followed by a later one."""
         return Shift(later.of(self.on), later.of(self.off), later.of(self.inference))
 
+    @property
+    def enables(self) -> Answer:
+        """Whether it turns gradients on, or off, whatever they were."""
+        if self in (ENABLE_GRAD, NOT_INFERENCE):
+            return Answer.YES
+        return Answer.NO if self in (NO_GRAD, INFERENCE) else Answer.UNKNOWN
+
     def __or__(self, other: Shift) -> Shift:
         """Either change: where two branches meet."""
         return Shift(self.on | other.on, self.off | other.off, self.inference | other.inference)

@@ -295,6 +295,11 @@ FACTORIES: frozenset[str] = _words("""
 Not ``as_tensor`` and ``asarray``: of a tensor that requires gradients they keep the graph.
 """
 
+COPYING: frozenset[str] = _within(
+    "torch", "tensor scalar_tensor Tensor FloatTensor DoubleTensor autograd.Variable nn.Parameter"
+)
+"""Of those, and beside them, what makes a leaf of the numbers of its argument."""
+
 ACCEPTS_REQUIRES_GRAD: frozenset[str] = FACTORIES - _words("""
     from_numpy tril_indices triu_indices
     Tensor FloatTensor DoubleTensor LongTensor IntTensor ByteTensor BoolTensor

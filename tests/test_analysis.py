@@ -23,6 +23,7 @@ def described(reveal: Reveal) -> dict[str, str]:
         "inference": value.is_inference.name.lower(),
         "training": reveal.training.name.lower(),
         "cut": value.cut.how.value if value.cut else "none",
+        "releafed": "no" if value.releafed is None else "yes",
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import libcst as cst
 
 from ..facts import Class, FileFacts, Function, Role
+from ..grad import KEEP, GradMode
 from ..settings import Settings
 from .context import Context
 from .knowledge import FunctionKnowledge, Knowledge, settle_callers
@@ -15,20 +16,23 @@ from .walk import Walk
 ROUNDS = 3
 """Walks of the file: each knows of calls, returns and attributes what the last one learned."""
 
+MOST_ROUNDS = 7
+"""Where calls lead through several functions, it takes more until nothing new is learned."""
+
 
 def facts_of(module: cst.Module, settings: Settings | None = None) -> FileFacts:
     """All facts of one file."""
     known = Knowledge()
     recorder = Recorder(settings or Settings())
-    for number in range(ROUNDS):
-        last = number == ROUNDS - 1
-        recorder = Recorder(settings or Settings(), quiet=0 if last else 1)
+    for number in range(1, MOST_ROUNDS + 1):
+        thorough = number >= ROUNDS
+        recorder = Recorder(settings or Settings(), quiet=0 if thorough else 1)
         learned = Knowledge(modules=set(known.modules))
         context = Context(known, learned, recorder, State(), Surroundings())
-        module.visit(Walk(context, thorough=last))
-        if last:
-            break
+        module.visit(Walk(context, thorough=thorough))
         settle_callers(learned)
+        if thorough and (number == MOST_ROUNDS or learned.adds_nothing_to(known)):
+            break
         _rows(learned)
         known = learned
     return recorder.freeze(known)
@@ -61,7 +65,9 @@ def _function_row(knowledge: Knowledge, each: FunctionKnowledge) -> Function:
         each.guard,
         each.entry,
         each.entered_on,
+        (KEEP if each.own != KEEP or each.is_generator else each.leaves).of(GradMode.ON),
         each.parameters,
+        reads_grad=each.reads_grad,
     )
     return each.row
 

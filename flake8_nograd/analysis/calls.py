@@ -30,10 +30,23 @@ from ..grad import ENABLE_GRAD, KEEP, SET_UNKNOWN, Answer, GradMode, Shift
 from ..grad import INFERENCE as INFERENCE_SHIFT
 from ..grad import NO_GRAD as NO_GRAD_SHIFT
 from ..grad import NOT_INFERENCE as NOT_INFERENCE_SHIFT
-from .context import Context, parameter_of
+from .context import Context
 from .knowledge import Def, Run
 from .state import Setting, setting_of
-from .value import DATA, NONE, PLAIN, UNKNOWN, Abstract, computed, cut_by, detached, replace
+from .value import (
+    DATA,
+    NONE,
+    PLAIN,
+    UNKNOWN,
+    Abstract,
+    computed,
+    cut_by,
+    detached,
+    replace,
+    rescaled,
+    was_computed,
+    written,
+)
 
 OFF = NO_GRAD_SHIFT | INFERENCE_SHIFT
 
@@ -81,6 +94,8 @@ class Calls:
                 if each.kind is Kind.FUNCTION:
                     return replace(each, shift=callee.shift.then(each.shift or KEEP))
             return replace(callee, kind=Kind.FUNCTION, definitions=())
+        if callee.kind is Kind.FUNCTION and callee.shift is not None:
+            return self._shifted(node, callee, callee.shift, given)
         if callee.api:
             return self.api(node, callee.api, given)
         if callee.kind is Kind.MODEL:
@@ -90,6 +105,15 @@ class Calls:
             result = computed(node, [each for each in given.all() if each.kind is not Kind.PLAIN], context.mode())
             return replace(result, kind=Kind.TENSOR)
         return self._unknown(node, callee.label, given)
+
+    def _shifted(self, node: cst.Call, callee: Abstract, shift: Shift, given: Arguments) -> Abstract:
+        """Call what a switch was wrapped around: ``torch.enable_grad()(closure)()``."""
+        state = self.context.state
+        outside = state.mode
+        state.mode = outside.then(shift)
+        result = self._unknown(node, callee.label, given)
+        state.mode = outside
+        return result
 
     def _wrapped(self, name: str) -> None:
         """Calling the function that a decorator was given: under which mode, its users want to know."""
@@ -156,10 +180,8 @@ class Calls:
                 continue
             each = self._one_function(node, definition, callee, given)
             result = each if result is None else result | each
-        if callee.shift is not None and result is not None:
-            cut = cut_by(callee.shift.of(context.mode()), node)
-            if cut is not None:
-                result = replace(result, requires_grad=Answer.NO, cut=cut)
+        # What it gives is known from walking it under the modes of all its calls; what it only
+        # hands on, a wrapper's mode does not change.
         return result or UNKNOWN
 
     def _one_function(self, node: cst.Call, definition: Def, callee: Abstract, given: Arguments) -> Abstract:
@@ -287,7 +309,7 @@ class Calls:
             identity=frozenset({node}),
             made_at=node,
         )
-        init = context.known.method(owner, "__init__") if owner is not None else None
+        init = context.method(owner, "__init__") if owner is not None else None
         if init is not None:
             bound = replace(made, kind=Kind.FUNCTION, definitions=(init,), bound=replace(made, label=""))
             self._one_function(node, init, bound, given)
@@ -302,7 +324,7 @@ class Calls:
         context = self.context
         owner = next((each for each in model.definitions if isinstance(each, cst.ClassDef)), None)
         name = "forward" if method == "__call__" else method
-        definition = context.known.method(owner, name) if owner is not None else None
+        definition = context.method(owner, name) if owner is not None else None
         known = None
         if definition is not None:
             known = context.known.functions.get(definition)
@@ -330,7 +352,7 @@ class Calls:
             requires = Answer.NO
         elif model.kind is Kind.UNKNOWN:
             requires = Answer.UNKNOWN
-        elif mode is GradMode.ON and frozen is not Answer.YES:
+        elif mode is GradMode.ON and frozen is not Answer.YES and not context.perhaps_frozen(model):
             requires = Answer.YES
         elif frozen is Answer.YES and all(each.requires_grad is Answer.NO for each in inputs):
             requires = Answer.NO
@@ -350,10 +372,7 @@ class Calls:
         )
 
     def _frozen(self, model: Abstract) -> Answer:
-        setting = self.context.frozen_of(model.label) if model.label else None
-        if setting is None or setting.answer is Answer.UNKNOWN:
-            return model.frozen
-        return setting.answer
+        return self.context.frozen(model)
 
     def _forward_row(
         self,
@@ -420,7 +439,7 @@ class Calls:
         if name in {"eval", "train"} and receiver.kind not in {Kind.API, Kind.CONTAINER, Kind.PLAIN, Kind.TENSOR}:
             return self._mode_switch(node, receiver, name, given)
         if name in {"parameters", "named_parameters", "trainable_parameters"} and not receiver.api:
-            single = parameter_of(node, receiver.label, self._frozen(receiver))
+            single = context.parameter(node, receiver)
             item = single
             if name == "named_parameters":
                 item = Abstract(kind=Kind.CONTAINER, elements=(PLAIN, single))
@@ -497,10 +516,14 @@ class Calls:
             if isinstance(flag.constant, bool):
                 answer = Answer.YES if flag.constant else Answer.NO
         self._row(node, ".requires_grad_", receiver, given)
-        return self.set_requires_grad(node, receiver, answer)
+        # Of what requires gradients already it changes nothing, where the attribute cannot be set.
+        refuses = receiver.requires_grad is not Answer.NO
+        return self.set_requires_grad(node, receiver, answer, anew=not refuses)
 
-    def set_requires_grad(self, node: cst.CSTNode, receiver: Abstract, answer: Answer) -> Abstract:
-        """``x.requires_grad_(...)`` and ``x.requires_grad = ...``."""
+    def set_requires_grad(
+        self, node: cst.CSTNode, receiver: Abstract, answer: Answer, *, anew: bool = True
+    ) -> Abstract:
+        """``x.requires_grad_(...)`` and ``x.requires_grad = ...``; ``anew``: it had none, or this raises."""
         context = self.context
         frozen = {Answer.YES: Answer.NO, Answer.NO: Answer.YES}.get(answer, Answer.UNKNOWN)
         if receiver.kind is Kind.MODEL:
@@ -520,9 +543,13 @@ class Calls:
                 cut=None,
                 leaf=(value.leaf or Leaf.REQUIRES_GRAD) if answer is Answer.YES and leaf else None,
                 is_leaf=Answer.YES if leaf else value.is_leaf,
+                releafed=releafed,
             )
 
         leaf = receiver.is_leaf is Answer.YES or receiver.kind is Kind.DATA
+        releafed = receiver.releafed
+        if anew:
+            releafed = node if answer is Answer.YES and was_computed(receiver) else None
         context.state.mutate(receiver, change)
         changed = change(receiver)
         if receiver.label:
@@ -546,6 +573,8 @@ class Calls:
                         before,
                         context.mode(),
                         None if function is None else function.row,
+                        context.place(),
+                        entered.shift.enables,
                     )
                 )
         return entered
@@ -626,6 +655,7 @@ class Calls:
             self._row(node, f".{name}", receiver, given)
             result = replace(detached(node, Loss.DETACH, receiver, mode), is_view=True)
             if name == "detach_":
+                result = replace(result, is_view=receiver.is_view, made_under=receiver.made_under)
                 context.state.mutate(receiver, lambda value: replace(result, label=value.label))
                 if receiver.label:
                     context.state.names[receiver.label] = replace(result, label=receiver.label)
@@ -642,9 +672,12 @@ class Calls:
             if receiver.kind is Kind.UNKNOWN and receiver.api:
                 return UNKNOWN
             result = _like(receiver, computed(node, [receiver], mode, view=True))
-            return replace(result, is_leaf=Answer.UNKNOWN, is_inference=Answer.UNKNOWN)
+            under = result.made_under | receiver.made_under
+            return replace(result, is_leaf=Answer.UNKNOWN, is_inference=Answer.UNKNOWN, made_under=under, leaf=None)
         if name in torch_api.DIFFERENTIABLE_METHODS:
             result = _like(receiver, computed(node, operands, mode))
+            if name in SUMS:
+                result = rescaled(result, operands)
             if name in PAIRS and (given.positional or "dim" in given.keywords):
                 indices = detached(node, Loss.NON_DIFFERENTIABLE, receiver, mode)
                 return replace(result, elements=(result, indices))
@@ -687,17 +720,10 @@ class Calls:
             )
         )
         taint = _forwards(sources)
+        graphs = [] if manner is Manner.DATA else [each for each in _flat(sources) if each.kind is not Kind.PLAIN]
 
         def change(value: Abstract) -> Abstract:
-            grows = any(each.requires_grad is not Answer.NO for each in sources) and bool(mode & GradMode.ON)
-            return replace(
-                value,
-                forwards=value.forwards | taint,
-                requires_grad=value.requires_grad | Answer.UNKNOWN
-                if grows and value.leaf is None
-                else value.requires_grad,
-                is_leaf=value.is_leaf | Answer.UNKNOWN if grows and value.leaf is None else value.is_leaf,
-            )
+            return replace(written(value, graphs, mode), forwards=value.forwards | taint)
 
         context.state.mutate(target, change)
 
@@ -804,6 +830,7 @@ class Calls:
                 leaf=Leaf.REGISTERED,
                 identity=frozenset({node}),
                 made_at=node,
+                releafed=_releafed(node, name, given.at(0)) if requires is Answer.YES else None,
             )
         return None
 
@@ -839,10 +866,12 @@ class Calls:
 
     def _factory(self, node: cst.Call, name: str, given: Arguments, mode: GradMode) -> Abstract:
         first = given.at(0)
-        flag = given.keywords.get("requires_grad")
+        flag = given.at(1 if name == "torch.autograd.Variable" else -1, "requires_grad")
         requires, leaf = Answer.NO, None
         if name == "torch.autograd.Variable" and flag is None and first is not None:
-            return replace(first, label="")
+            # A leaf without a graph, whatever it is given: truth test test_variable_without_the_flag.
+            cut = _copied(node, name, first)
+            return replace(first, label="", requires_grad=Answer.NO, is_leaf=Answer.YES, leaf=None, cut=cut)
         if flag is not None:
             requires = Answer.UNKNOWN
             if isinstance(flag.constant, bool):
@@ -859,10 +888,11 @@ class Calls:
             is_leaf=Answer.YES,
             is_inference=Answer.YES if mode is GradMode.INFERENCE else inference,
             leaf=leaf,
-            cut=Cut(Loss.FACTORY, node) if requires is Answer.NO else None,
+            cut=_copied(node, name, first) if requires is Answer.NO else None,
             made_under=mode,
             made_at=node,
             identity=frozenset({node}),
+            releafed=_releafed(node, name, first) if requires is Answer.YES else None,
         )
 
     def _differentiate(self, node: cst.Call, name: str, given: Arguments) -> Abstract:
@@ -972,6 +1002,18 @@ def _merge(table: dict[int, Abstract], position: int, value: Abstract) -> None:
     table[position] = clean if known is None else known | clean
 
 
+def _copied(node: cst.Call, name: str, content: Abstract | None) -> Cut:
+    """How a tensor made of numbers has no graph."""
+    if content is not None and name in torch_api.COPYING and was_computed(content):
+        return content.cut or Cut(Loss.COPY, node)
+    return Cut(Loss.FACTORY, node)
+
+
+def _releafed(node: cst.Call, name: str, content: Abstract | None) -> cst.Call | None:
+    """Where what was computed is made a leaf."""
+    return node if content is not None and name in torch_api.COPYING and was_computed(content) else None
+
+
 def _by_caller(setting: Setting) -> Evaluated:
     return Evaluated.CALLER if setting.where in {Evaluated.HERE, Evaluated.CALLER} else setting.where
 
@@ -1005,6 +1047,8 @@ def _forwards(values: list[Abstract]) -> frozenset[cst.CSTNode]:
 
 
 PAIRS = frozenset({"max", "min", "topk", "sort", "median", "mode", "kthvalue", "cummax", "cummin"})
+SUMS = frozenset({"sum", "mean", "add", "sub", "mul", "div", "clone"})
+"""Which gives the operands a gradient that does not depend on their content."""
 ENDS = frozenset({"print", "float", "int", "bool", "str", "len", "repr", "format", "range", "any", "all"})
 ITERATORS = frozenset({"tqdm", "trange", "track", "progress_bar", "islice", "cycle", "chain", "prefetch"})
 COLLECTIONS = frozenset({Kind.CONTAINER, Kind.PARAMETERS, Kind.STATE})

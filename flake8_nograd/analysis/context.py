@@ -12,7 +12,7 @@ from ..facts import Evaluated, Kind, Leaf, Place, Purpose, Role, Use
 from ..grad import KEEP, Answer, GradMode, Shift
 from .knowledge import Caller, Def, FunctionKnowledge, Knowledge
 from .recorder import Recorder, Surroundings
-from .state import Setting, State, setting_of
+from .state import NOT_SET, Setting, State, setting_of
 from .value import UNKNOWN, Abstract, Definition, replace
 
 
@@ -85,6 +85,21 @@ class Context:
         """Whether the model at an access path has its weights frozen, here."""
         return setting_of(self.state.frozen, path)
 
+    def frozen(self, model: Abstract) -> Answer:
+        """Whether the weights of a model are frozen."""
+        setting = self.frozen_of(model.label) if model.label else NOT_SET
+        return model.frozen if setting.answer is Answer.UNKNOWN else setting.answer
+
+    def perhaps_frozen(self, model: Abstract) -> bool:
+        """Whether some way here froze it, and some did not; what nothing froze is presumed to be trained."""
+        setting = self.frozen_of(model.label) if model.label else NOT_SET
+        return setting is not NOT_SET and setting.answer is Answer.UNKNOWN and model.frozen is Answer.UNKNOWN
+
+    def parameter(self, node: cst.CSTNode, model: Abstract) -> Abstract:
+        """An item of the parameters of a model."""
+        made = parameter_of(node, model.label, self.frozen(model))
+        return replace(made, requires_grad=Answer.UNKNOWN) if self.perhaps_frozen(model) else made
+
     def put(self, what: str, path: str, answer: Answer) -> None:
         """A model is put in a mode, or frozen, here."""
         table = self.state.training if what == "training" else self.state.frozen
@@ -156,9 +171,19 @@ class Context:
         if known is not None:
             known.callers.append(Caller(self.here.function, self.state.mode.then(shift), fresh))
 
+    def method(self, owner: cst.ClassDef, name: str) -> cst.FunctionDef | None:
+        """A method of a class of the file; in the first walk, of the classes seen so far."""
+        return self.known.method(owner, name) or self.learned.method(owner, name)
+
+    def attribute(self, owner: cst.ClassDef, name: str) -> Abstract | None:
+        """What an attribute of a class's objects is ever bound to; in the first walk, so far."""
+        return self.known.attribute(owner, name) or self.learned.attribute(owner, name)
+
     def role(self, owner: cst.ClassDef | None) -> Role:
         """What a class is to torch."""
-        known = self.known.classes.get(owner) if owner is not None else None
+        if owner is None:
+            return Role.NONE
+        known = self.known.classes.get(owner) or self.learned.classes.get(owner)
         return Role.NONE if known is None else known.role
 
 

@@ -12,7 +12,7 @@ from ..facts import Kind, Leaf, Loop, Loss, Purpose, Role, Yield
 from ..grad import ANYTHING, Answer
 from .calls import Arguments, Calls, tupled
 from .context import Context, parameter_of
-from .value import DATA, NONE, PLAIN, UNKNOWN, Abstract, computed, constant, detached, replace
+from .value import DATA, NONE, PLAIN, UNKNOWN, Abstract, computed, constant, detached, replace, rescaled
 
 
 def path_of(node: cst.BaseExpression) -> str:
@@ -146,10 +146,10 @@ class Expressions:
             return Abstract(kind=Kind.API, label=path, api=torch_api.canonical(f"{base.api}.{name}"))
         for owner in base.definitions:
             if isinstance(owner, cst.ClassDef):
-                method = context.known.method(owner, name)
+                method = context.method(owner, name)
                 if method is not None:
                     return self._method(base, owner, method, path)
-                found = context.known.attribute(owner, name)
+                found = context.attribute(owner, name)
                 if found is not None:
                     return context.named(replace(found, parameter=None, identity=frozenset()), path)
                 if name == "param_groups" and context.role(owner) is Role.OPTIMIZER:
@@ -158,6 +158,9 @@ class Expressions:
             return PLAIN
         if name == "grad":
             held = base.label
+            learning = context.learning()
+            if learning is not None:
+                learning.reads_grad = True
             return Abstract(kind=Kind.TENSOR, label=path or f"{held}.grad", requires_grad=Answer.NO, api="")
         if name == "data" and (base.kind in TENSOR_KINDS or base.forwards):
             context.use(base, node, Purpose.VALUE, callee="data")
@@ -190,7 +193,7 @@ class Expressions:
         """A part of a model of which the class is not known."""
         frozen = self.context.frozen_of(model.label).answer if model.label else Answer.UNKNOWN
         if name in {"weight", "bias"}:
-            weight = parameter_of(node, model.label, frozen)
+            weight = self.context.parameter(node, model)
             return replace(weight, leaf=Leaf.ATTRIBUTE, label=path)
         if path in self.context.known.modules or name == "module" or naming.sounds_like_model(name):
             return Abstract(kind=Kind.MODEL, label=path, training=model.training, frozen=frozen)
@@ -256,7 +259,7 @@ class Expressions:
             return replace(result, kind=Kind.DATA)
         if all(each.kind is Kind.CONTAINER for each in tensors):
             return replace(tensors[0], elements=None, label="")
-        return result
+        return rescaled(result, tensors) if _is_linear(node, len(tensors)) else result
 
     def _unary(self, node: cst.UnaryOperation) -> Abstract:
         value = self.of(node.expression)
@@ -342,9 +345,9 @@ class Expressions:
             return self.attribute(func, receiver, name, path)
         for owner in receiver.definitions:
             if isinstance(owner, cst.ClassDef):
-                if self.context.known.method(owner, name) is not None:
+                if self.context.method(owner, name) is not None:
                     return self.attribute(func, receiver, name, path)
-                found = self.context.known.attribute(owner, name)
+                found = self.context.attribute(owner, name)
                 if found is not None:
                     return self.context.named(replace(found, parameter=None, identity=frozenset()), path)
         if path and name not in torch_api.MODULE_METHODS_NOT_FORWARD:
@@ -456,7 +459,7 @@ class Expressions:
         """``a.b = value``."""
         context = self.context
         path = path_of(target)
-        context.use(value, target, Purpose.STORED)
+        context.use(value, target, Purpose.STORED, into=path_of(target))
         context.escapes(value)
         if not path:
             return
@@ -504,6 +507,14 @@ def _merged(values: list[Abstract]) -> Abstract | None:
     for each in values[1:]:
         result = result | each
     return result
+
+
+def _is_linear(node: cst.CSTNode, tensors: int) -> bool:
+    """Whether an operator gives its operands gradients that do not depend on their content."""
+    operator = node.operator if isinstance(node, cst.BinaryOperation | cst.AugAssign) else None
+    if isinstance(operator, cst.Add | cst.Subtract | cst.AddAssign | cst.SubtractAssign):
+        return True
+    return tensors == 1 and isinstance(operator, cst.Multiply | cst.Divide | cst.MultiplyAssign | cst.DivideAssign)
 
 
 def _index(node: cst.Subscript) -> int | None:

@@ -67,10 +67,19 @@ class FunctionKnowledge:
     frozen: dict[str, Setting] | None = None
     runs: dict[Run, None] = field(default_factory=dict)
     is_generator: bool = False
+    reads_grad: bool = False
     entry: GradMode = GradMode.UNKNOWN
     entered_on: bool = False
     guard: Guard = Guard.NOBODY
     row: Function | None = None
+
+    def gist(self) -> object:
+        """What other functions see of it."""
+        return (
+            (self.entry, self.entered_on, self.guard, self.own, self.leaves, self.yields, self.wraps),
+            None if self.returns is None else self.returns.gist(),
+            [(position, value.gist()) for position, value in sorted(self.arguments.items())],
+        )
 
 
 @dataclass(slots=True)
@@ -89,6 +98,11 @@ class ClassKnowledge:
     retrains: set[str] = field(default_factory=set)
     """Paths of ``self`` that some other method puts in a mode."""
     row: Class | None = None
+
+
+    def gist(self) -> object:
+        """What functions see of it."""
+        return self.role, [(name, value.gist()) for name, value in sorted(self.attributes.items())]
 
 
 @dataclass(slots=True)
@@ -136,6 +150,12 @@ class Knowledge:
                 return known.attributes[name]
             seen.extend(parent for parent in known.parents if parent not in seen)
         return None
+
+    def adds_nothing_to(self, before: Knowledge) -> bool:
+        """Whether one more walk would find what the last one found."""
+        return all(
+            each.gist() == before.functions[node].gist() for node, each in self.functions.items()
+        ) and all(each.gist() == before.classes[node].gist() for node, each in self.classes.items())
 
     def owners_of(self, method: str) -> list[cst.FunctionDef]:
         """The methods of that name in all classes of the file."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import libcst as cst
@@ -50,6 +51,7 @@ class Abstract(NamedTuple):
     """Its position, when it is a parameter of the function being walked, unchanged."""
     source: str = ""
     """Of parameters: the label of the model they belong to."""
+    releafed: cst.CSTNode | None = None
 
     def fact(self) -> Value:
         """As the facts show it."""
@@ -66,7 +68,12 @@ class Abstract(NamedTuple):
             self.made_under,
             self.made_at,
             self.forwards,
+            releafed=self.releafed,
         )
+
+    def gist(self) -> object:
+        """What decides what can be claimed of it."""
+        return self.kind, self.requires_grad, self.is_leaf, self.is_inference, self.shift, self.definitions
 
     def __or__(self, other: Abstract) -> Abstract:
         """Either value: where two branches meet."""
@@ -102,6 +109,7 @@ class Abstract(NamedTuple):
             frozen=self.frozen | other.frozen,
             parameter=self.parameter if self.parameter == other.parameter else None,
             source=self.source if self.source == other.source else "",
+            releafed=self.releafed if self.releafed is other.releafed else None,
         )
 
 
@@ -194,6 +202,53 @@ def detached(node: cst.CSTNode, how: Loss, value: Abstract, mode: GradMode) -> A
         made_at=node,
         identity=frozenset({node}),
     )
+
+
+def written(value: Abstract, sources: Sequence[Abstract], mode: GradMode) -> Abstract:
+    """A tensor after it was changed in place; ``tests/differential`` runs it on torch.
+
+    Without grad mode it stays what it is; with it, it takes up the graphs of the sources.
+    A leaf that requires gradients refuses, and so does not change.
+    """
+    if not mode & GradMode.ON or (value.leaf is not None and value.requires_grad is Answer.YES):
+        return value
+    required = value.requires_grad
+    if any(each.requires_grad is Answer.YES for each in sources) or required is Answer.YES:
+        required = Answer.YES
+    elif any(each.requires_grad is not Answer.NO for each in sources):
+        required |= Answer.YES
+    if mode is not GradMode.ON:
+        required |= value.requires_grad
+    if required is value.requires_grad:
+        return value
+    return replace(
+        value,
+        requires_grad=required,
+        is_leaf=Answer.NO if required is Answer.YES else value.is_leaf | Answer.NO,
+        leaf=None,
+        cut=None,
+        parameter=None,
+    )
+
+
+def rescaled(result: Abstract, operands: list[Abstract]) -> Abstract:
+    """The result of arithmetic with numbers, or of a mean: the gradient goes where that of the operands goes."""
+    releafed = operands[0].releafed
+    if releafed is None or any(each.releafed is None for each in operands):
+        return result
+    return replace(result, releafed=releafed)
+
+
+def was_computed(value: Abstract) -> bool:
+    """Whether something may have been trained behind a value: it is no input, no weight and no number of the file."""
+    if value.kind is Kind.CONTAINER:
+        parts = value.elements or ((value.item,) if value.item is not None else ())
+        return any(was_computed(each) for each in parts)
+    if value.kind is Kind.PLAIN:
+        return value.cut is not None and value.cut.how is not Loss.FACTORY
+    if value.kind is Kind.TENSOR:
+        return value.leaf is None and (value.cut is None or value.cut.how is not Loss.FACTORY)
+    return value.kind is Kind.UNKNOWN
 
 
 def cut_by(mode: GradMode, node: cst.CSTNode) -> Cut | None:

@@ -15,8 +15,10 @@ from .context import Context
 from .entering import enter, framework_mode, parameters_of, role_of
 from .expressions import Expressions, path_of
 from .knowledge import ClassKnowledge, Def, FunctionKnowledge
+from .reading import bound_by, is_read_after, operation_on, place_of, places_in
+from .recorder import Surroundings
 from .state import State
-from .value import NONE, PLAIN, UNKNOWN, Abstract, replace
+from .value import NONE, PLAIN, UNKNOWN, Abstract, replace, written
 
 Block = cst.BaseSuite | cst.Module
 
@@ -45,6 +47,12 @@ class Walk(cst.CSTVisitor):
         self.expressions = Expressions(context, self._define_lambda)
         self.deferred: list[Deferred] = []
         self.breaks: list[list[State]] = []
+        self.exits: list[Shift | cst.Finally] = []
+        """What happens to grad mode on the way out: a mode that a ``with`` brings back, or a ``finally``."""
+        self.loop_exits = [0]
+        """How many of them stand around the body of each loop."""
+        self.tries: list[tuple[int, Shift]] = []
+        """Of each ``try``: how many stand around it, and the modes in which its body may raise."""
 
     # --- module, blocks -----------------------------------------------------
 
@@ -69,6 +77,9 @@ class Walk(cst.CSTVisitor):
                 self.context.state.reached = True
             here.statement = each
             each.visit(self)
+            if self.tries:
+                depth, modes = self.tries[-1]
+                self.tries[-1] = depth, modes | self._unwound(depth)
         here.block, here.statement = outside, statement
 
     def visit_IndentedBlock(self, node: cst.IndentedBlock) -> bool:
@@ -127,7 +138,11 @@ class Walk(cst.CSTVisitor):
                 before,
                 context.mode(),
                 None if function is None else function.row,
+                context.place(),
+                value.shift.enables,
                 self._switch_arguments(node.value),
+                rest=_rest(context.here),
+                conditions=_conditions(context.here),
             )
         )
 
@@ -183,21 +198,63 @@ class Walk(cst.CSTVisitor):
                 return
             before = self.expressions.of(target)
         elif isinstance(target, cst.Subscript):
+            self._bound(node, target, self._before(target), value, source)
             self._store_item(target, value)
             return
+        elif isinstance(target, cst.Tuple | cst.List):
+            self._unpacked(node, target, value, source)
         if isinstance(target, cst.Name | cst.Attribute):
-            after = replace(value, label=path_of(target))
-            context.recorder.write(
-                Assignment(
-                    node,
-                    context.place(),
-                    replace(before, label=path_of(target)).fact(),
-                    after.fact(),
-                    source,
-                    self._reads(source),
-                )
-            )
+            self._bound(node, target, before, value, source)
         self.expressions.assign_target(target, self._kept(value))
+
+    def _unpacked(
+        self, node: cst.BaseSmallStatement, target: cst.Tuple | cst.List, value: Abstract, source: cst.BaseExpression
+    ) -> None:
+        if self.context.recorder.quiet:
+            return
+        parts = self.expressions.unpacked(target, value, len(target.elements))
+        for element, part in zip(target.elements, parts, strict=True):
+            if isinstance(element.value, cst.Name | cst.Attribute | cst.Subscript):
+                self._bound(node, element.value, self._before(element.value), part, source)
+
+    def _before(self, target: cst.BaseExpression) -> Abstract:
+        """What a target holds, without a row for reading it."""
+        self.context.recorder.quiet += 1
+        before = self.expressions.of(target)
+        self.context.recorder.quiet -= 1
+        return before
+
+    def _bound(
+        self,
+        node: cst.BaseSmallStatement,
+        target: cst.BaseExpression,
+        before: Abstract,
+        value: Abstract,
+        source: cst.BaseExpression,
+    ) -> None:
+        """The row of a binding."""
+        context = self.context
+        path = place_of(target)
+        if context.recorder.quiet or not path:
+            return
+        operator, operand = operation_on(path, source)
+        loop = next((each for each in reversed(context.here.loops) if path in each.binds), None)
+        context.recorder.write(
+            Assignment(
+                node,
+                context.place(),
+                replace(before, label=path).fact(),
+                replace(value, label=path).fact(),
+                source,
+                self._reads(source),
+                operator,
+                operand,
+                isinstance(node, cst.AnnAssign)
+                or (isinstance(node, cst.Assign) and len(node.targets) == 1 and node.targets[0].target is target),
+                not (isinstance(loop, Loop) and isinstance(loop.anchor, cst.For))
+                or is_read_after(loop.anchor, node, path),
+            )
+        )
 
     def _kept(self, value: Abstract) -> Abstract:
         return value if value.label == "" or value.kind in {Kind.MODEL, Kind.API} else replace(value, label="")
@@ -208,7 +265,7 @@ class Walk(cst.CSTVisitor):
             return ()
         context.recorder.quiet += 1
         found = []
-        for path, each in _names_in(source):
+        for path, each in places_in(source):
             found.append(replace(self.expressions.of(each), label=path).fact())
         context.recorder.quiet -= 1
         return tuple(found)
@@ -315,12 +372,16 @@ class Walk(cst.CSTVisitor):
         known = self.context.state.names.get(target.label, target)
         if target.kind is Kind.CONTAINER:
             return replace(known, elements=None, forwards=known.forwards | value.forwards)
-        if target.kind in {Kind.TENSOR, Kind.PARAMETER} and target.leaf is not None:
-            return known
-        result = self.expressions.operate(node, [target, value])
-        if target.kind is Kind.TENSOR:
+        sources = [] if value.kind is Kind.PLAIN else [value]
+        in_place = written(known, sources, self.context.mode())
+        if target.kind in {Kind.TENSOR, Kind.PARAMETER}:
             # In place: the object stays, its graph grows.
-            return replace(result, identity=known.identity)
+            return replace(in_place, forwards=known.forwards | value.forwards)
+        result = self.expressions.operate(node, [target, value])
+        if target.kind is Kind.UNKNOWN:
+            # A number gets a new value, a tensor keeps what it is.
+            either = in_place.requires_grad | result.requires_grad
+            return replace(result, requires_grad=either, is_leaf=in_place.is_leaf | result.is_leaf)
         return result
 
     def visit_Return(self, node: cst.Return) -> bool:
@@ -339,8 +400,28 @@ class Walk(cst.CSTVisitor):
         return False
 
     def _leave(self, learning: FunctionKnowledge) -> None:
-        mode = self.context.state.mode
+        mode = self._unwound(0)
         learning.leaves = mode if learning.leaves == UNREACHED else learning.leaves | mode
+
+    def _unwound(self, depth: int) -> Shift:
+        """The mode when each ``with`` and ``finally`` inside of a depth has been left."""
+        context = self.context
+        mode = context.state.mode
+        for number in range(len(self.exits) - 1, depth - 1, -1):
+            leaving = self.exits[number]
+            if isinstance(leaving, Shift):
+                mode = leaving
+                continue
+            here, exits = context.state, self.exits
+            context.state = here.fork()
+            context.state.mode, context.state.reached = mode, True
+            self.exits = exits[:number]
+            context.recorder.quiet += 1
+            leaving.body.visit(self)
+            context.recorder.quiet -= 1
+            mode = context.state.mode
+            context.state, self.exits = here, exits
+        return mode
 
     def visit_Raise(self, node: cst.Raise) -> bool:
         """``raise``."""
@@ -359,7 +440,9 @@ class Walk(cst.CSTVisitor):
 
     def _leave_turn(self) -> bool:
         if self.breaks:
-            self.breaks[-1].append(self.context.state.fork())
+            left = self.context.state.fork()
+            left.mode = self._unwound(self.loop_exits[-1])
+            self.breaks[-1].append(left)
         self.context.state.reached = False
         return False
 
@@ -440,12 +523,15 @@ class Walk(cst.CSTVisitor):
         before = context.state.fork()
         tests = context.here.tests
         context.here.tests = (*tests, *(path for path, _ in _names_in(node.test)))
+        branches = context.here.branches
+        context.here.branches = (*branches, (node.test, True))
         if test.constant is not False or not isinstance(node.test, cst.Name):
             node.body.visit(self)
         else:
             context.state.reached = False
         after = context.state.fork()
         context.state.become(before)
+        context.here.branches = (*branches, (node.test, False))
         if node.orelse is not None:
             if isinstance(node.orelse, cst.If):
                 node.orelse.visit(self)
@@ -453,7 +539,7 @@ class Walk(cst.CSTVisitor):
                 node.orelse.body.visit(self)
         elif test.constant is True and isinstance(node.test, cst.Name):
             context.state.reached = False
-        context.here.tests = tests
+        context.here.tests, context.here.branches = tests, branches
         context.state.become(context.state.join(after))
         return False
 
@@ -504,8 +590,13 @@ class Walk(cst.CSTVisitor):
     ) -> None:
         context = self.context
         before = context.state.fork()
+        if final is not None:
+            self.exits.append(final)
+        self.tries.append((len(self.exits), context.state.mode))
         body.visit(self)
+        _, modes = self.tries.pop()
         raised = before.join(context.state.fork())
+        raised.mode = raised.mode | modes
         raised.reached = True
         if orelse is not None:
             orelse.body.visit(self)
@@ -519,6 +610,7 @@ class Walk(cst.CSTVisitor):
         reached = after.reached
         context.state.become(after)
         if final is not None:
+            self.exits.pop()
             if not reached:
                 context.state.become(raised.fork())
             final.body.visit(self)
@@ -569,6 +661,7 @@ class Walk(cst.CSTVisitor):
             context.mode(),
             node,
             is_while=is_while,
+            binds=() if isinstance(node, cst.While) else bound_by(node.target),
         )
 
     def _loop_body(
@@ -583,6 +676,7 @@ class Walk(cst.CSTVisitor):
         context = self.context
         loops = context.here.loops
         context.here.loops = (*loops, loop)
+        self.loop_exits.append(len(self.exits))
         head = after = context.state.fork()
         left: list[State] = []
         context.recorder.quiet += 1
@@ -609,6 +703,7 @@ class Walk(cst.CSTVisitor):
             for each in left:
                 after = after.join(each)
         context.here.loops = loops
+        self.loop_exits.pop()
         frozen = dict(after.frozen)
         context.state.become(after if endless and left else head.join(after))
         if certain:
@@ -647,10 +742,13 @@ class Walk(cst.CSTVisitor):
             shift, restores = self._entered(node, each, value)
             entered.append((outside, restores))
             context.state.mode = changed(context.state.mode, shift)
+            if restores:
+                self.exits.append(outside)
             if each.asname is not None:
                 held = value if value.kind is not Kind.SWITCH or value.api == "" else PLAIN
                 self.expressions.assign_target(each.asname.name, held)
         node.body.visit(self)
+        del self.exits[len(self.exits) - sum(restores for _, restores in entered) :]
         for outside, restores in reversed(entered):
             if restores:
                 context.state.mode = outside
@@ -684,7 +782,10 @@ class Walk(cst.CSTVisitor):
                 before,
                 changed(context.state.mode, shift).of(context.entry()),
                 None if function is None else function.row,
+                context.place(),
+                shift.enables,
                 self._switch_arguments(item.item),
+                spans_body=_spans_body(node, context.here.function),
             )
             context.recorder.write(switch)
             context.here.switches = (*context.here.switches, switch)
@@ -693,7 +794,7 @@ class Walk(cst.CSTVisitor):
     def _class_manager(self, value: Abstract) -> tuple[Shift, bool]:
         for owner in value.definitions:
             if isinstance(owner, cst.ClassDef):
-                method = self.context.known.method(owner, "__enter__")
+                method = self.context.method(owner, "__enter__")
                 known = self.context.known.functions.get(method) if method is not None else None
                 if known is not None and known.leaves != KEEP:
                     return known.leaves, True
@@ -803,6 +904,8 @@ class Walk(cst.CSTVisitor):
                     before,
                     shift.of(before),
                     function.row if function is not None else None,
+                    context.place(),
+                    shift.enables,
                     self._switch_arguments(each.decorator),
                 )
             )
@@ -837,9 +940,10 @@ class Walk(cst.CSTVisitor):
         known = context.known.functions.get(node)
         learning = context.learned.functions[node]
         learning.leaves = UNREACHED
+        self.exits, self.loop_exits, self.tries = [], [0], []
         context.state = State()
         here.function, here.owner, here.scopes = node, deferred.owner, deferred.scopes
-        here.loops, here.switches, here.tests = (), (), ()
+        here.loops, here.switches, here.tests, here.branches = (), (), (), ()
         enter(context, node, deferred.owner, known)
         if isinstance(node, cst.Lambda):
             here.statement = here.block = node
@@ -899,6 +1003,33 @@ def _names_in(node: cst.BaseExpression) -> list[tuple[str, cst.BaseExpression]]:
 
     node.visit(Names())
     return found
+
+
+def _conditions(here: Surroundings) -> tuple[str, ...]:
+    """What holds where we are, by the ``if`` statements around."""
+    code = cst.Module([]).code_for_node
+    return tuple(code(test) if holds else f"not ({code(test)})" for test, holds in here.branches)
+
+
+def _rest(here: Surroundings) -> tuple[cst.CSTNode, ...]:
+    """What follows the statement we are at in its block, if it has a line of its own."""
+    statement, block = here.statement, here.block
+    if not isinstance(statement, cst.SimpleStatementLine) or len(statement.body) > 1:
+        return ()
+    if not isinstance(block, cst.IndentedBlock | cst.Module):
+        return ()
+    index = next(number for number, each in enumerate(block.body) if each is statement)
+    return tuple(block.body[index + 1 :])
+
+
+def _spans_body(node: cst.With, function: Def | None) -> bool:
+    """Whether a statement is all that a function has, but for its docstring."""
+    if not isinstance(function, cst.FunctionDef):
+        return False
+    body = list(function.body.body)
+    if function.get_docstring(clean=False) is not None:
+        body = body[1:]
+    return len(body) == 1 and body[0] is node
 
 
 def _captured(pattern: cst.MatchPattern) -> list[str]:

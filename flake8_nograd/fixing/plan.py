@@ -138,9 +138,12 @@ class _Planner:
                 self._wrap(steps, places, using, function.body.body[first])
             case Unwrap(item=anchor):
                 self._unwrap(steps, self.tree.node(anchor))
-            case Replace(replaced=anchor, code=code):
+            case Replace(replaced=anchor, code=code, parts=parts):
                 node = self.tree.node(anchor)
-                self._rewrite(steps, node, replaced(self.tree, node, self._filled(steps, node, code)))
+                filled = self._filled(steps, node, code)
+                for number, part in enumerate(parts, 1):
+                    filled = filled.replace(f"{{{number}}}", self.tree.module.code_for_node(self.tree.node(part)))
+                self._rewrite(steps, node, replaced(self.tree, node, filled))
             case Remove(statement=anchor):
                 block, index = self.tree.statement(anchor)
                 line = block.body[index]

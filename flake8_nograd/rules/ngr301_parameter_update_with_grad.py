@@ -60,7 +60,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..edits import NO_GRAD, Fix, Wrap
-from ..facts import FileFacts, Manner, Role, Write
+from ..facts import FileFacts, Leaf, Manner, Role, Write
 from ..grad import Answer, GradMode
 from ..rule import Finding, rule
 
@@ -75,8 +75,11 @@ from ..rule import Finding, rule
 def check(facts: FileFacts) -> Iterator[Finding]:
     """Look at the target of every change in place."""
     reported = set()
+    freezes = _somebody_freezes(facts)
     for each in facts.writes:
         if not _raises(each) or each.anchor in reported:
+            continue
+        if freezes and each.target.leaf in {Leaf.PARAMETERS, Leaf.ATTRIBUTE}:
             continue
         reported.add(each.anchor)
         details = {"target": each.target.label or "the parameter", "operation": each.operation}
@@ -93,6 +96,14 @@ def _raises(write: Write) -> bool:
         and write.manner is not Manner.DATA
         and not (function is not None and function.is_test)
     )
+
+
+def _somebody_freezes(facts: FileFacts) -> bool:
+    """Whether the file turns ``requires_grad`` off for models that we cannot tell: ``p.requires_grad = flag``."""
+    return any(
+        each.target.label.endswith(".requires_grad") and each.value.requires_grad is not Answer.YES
+        for each in facts.assignments
+    ) or any(each.api == ".requires_grad_" and (each.arguments or each.keywords) for each in facts.calls)
 
 
 def _is_safe(facts: FileFacts, write: Write) -> bool:

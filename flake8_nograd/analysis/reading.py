@@ -1,0 +1,152 @@
+"""Which names a piece of code binds and reads."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from .expressions import path_of
+
+OPERATORS: dict[type[cst.BaseBinaryOp], str] = {
+    cst.Add: "+",
+    cst.Subtract: "-",
+    cst.Multiply: "*",
+    cst.Divide: "/",
+}
+COMMUTATIVE = frozenset({"+", "*"})
+
+
+def place_of(node: cst.BaseExpression) -> str:
+    """``self.w``, ``params[i]``, ``params['w'].grad``: what can be assigned to and read again; else empty."""
+    if isinstance(node, cst.Attribute):
+        base = place_of(node.value)
+        return f"{base}.{node.attr.value}" if base else ""
+    if isinstance(node, cst.Subscript):
+        base, key = place_of(node.value), _key(node)
+        return f"{base}[{key}]" if base and key else ""
+    return path_of(node)
+
+
+def _key(node: cst.Subscript) -> str:
+    if len(node.slice) != 1:
+        return ""
+    match node.slice[0].slice:
+        case cst.Index(value=cst.Integer(value=text) | cst.SimpleString(value=text)):
+            return text
+        case cst.Index(value=cst.Name() | cst.Attribute() as key):
+            return path_of(key)
+    return ""
+
+
+def bound_by(target: cst.BaseExpression) -> tuple[str, ...]:
+    """The names that the target of a ``for`` binds."""
+    if isinstance(target, cst.Tuple | cst.List):
+        return tuple(name for each in target.elements for name in bound_by(each.value))
+    return (target.value,) if isinstance(target, cst.Name) else ()
+
+
+def operation_on(place: str, node: cst.BaseExpression) -> tuple[str, cst.BaseExpression | None]:
+    """``-`` and ``x`` of ``w - x``, for ``w``."""
+    if isinstance(node, cst.BinaryOperation):
+        operator = OPERATORS.get(type(node.operator), "")
+        if operator and place_of(node.left) == place:
+            return operator, node.right
+        if operator in COMMUTATIVE and place_of(node.right) == place:
+            return operator, node.left
+    return "", None
+
+
+def places_in(node: cst.BaseExpression) -> list[tuple[str, cst.BaseExpression]]:
+    """The names, attributes and items that an expression reads, longest first, in order."""
+    found: list[tuple[str, cst.BaseExpression]] = []
+
+    class Places(cst.CSTVisitor):
+        def visit_Attribute(self, node: cst.Attribute) -> bool:
+            place = place_of(node)
+            if place:
+                found.append((place, node))
+            if not path_of(node):
+                node.value.visit(self)
+            return False
+
+        def visit_Subscript(self, node: cst.Subscript) -> None:
+            place = place_of(node)
+            if place:
+                found.append((place, node))
+
+        def visit_Name(self, node: cst.Name) -> bool:
+            found.append((node.value, node))
+            return False
+
+        def visit_Arg(self, node: cst.Arg) -> bool:
+            node.value.visit(self)
+            return False
+
+    node.visit(Places())
+    return found
+
+
+def is_read_after(loop: cst.For, binding: cst.BaseSmallStatement, name: str) -> bool:
+    """Whether the loop reads a name below its binding, for more than its ``.grad``."""
+    reader = _Reader(binding, name)
+    loop.body.visit(reader)
+    return reader.found
+
+
+class _Reader(cst.CSTVisitor):
+    def __init__(self, binding: cst.BaseSmallStatement, name: str) -> None:
+        super().__init__()
+        self.binding = binding
+        self.name = name
+        self.below = False
+        self.found = False
+
+    def on_visit(self, node: cst.CSTNode) -> bool:
+        """Do not enter the binding itself: what it reads is the old value."""
+        if node is self.binding:
+            self.below = True
+            return False
+        return not self.found and super().on_visit(node)
+
+    def visit_Name(self, node: cst.Name) -> None:
+        self.found |= self.below and node.value == self.name
+
+    def visit_Attribute(self, node: cst.Attribute) -> bool:
+        if not (isinstance(node.value, cst.Name) and node.attr.value == "grad"):
+            node.value.visit(self)
+        return False
+
+    def visit_Arg(self, node: cst.Arg) -> bool:
+        node.value.visit(self)
+        return False
+
+    def visit_AssignTarget(self, node: cst.AssignTarget) -> bool:
+        return not isinstance(node.target, cst.Name)
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:
+        return self._later(node.body)
+
+    def visit_Lambda(self, node: cst.Lambda) -> bool:
+        return self._later(node.body)
+
+    def visit_While(self, node: cst.While) -> bool:
+        return self._turns(node)
+
+    def visit_For(self, node: cst.For) -> bool:
+        return self._turns(node)
+
+    def _later(self, body: cst.CSTNode) -> bool:
+        """What is defined above the binding may run below it."""
+        below, self.below = self.below, True
+        body.visit(self)
+        self.below = below
+        return False
+
+    def _turns(self, node: cst.For | cst.While) -> bool:
+        """A loop around the binding comes back to what stands above it."""
+        if _holds(node, self.binding):
+            self.below = True
+        return True
+
+
+def _holds(node: cst.CSTNode, inner: cst.CSTNode) -> bool:
+    return node is inner or any(_holds(each, inner) for each in node.children)

@@ -1,0 +1,137 @@
+"""How is a parameter updated? What the rules on updates ask of the facts."""
+
+from __future__ import annotations
+
+from .edits import NO_GRAD, Edit, Fix, Replace, Wrap
+from .facts import Assignment, FileFacts, Function, Kind, Leaf, Loop, Loss, Place, Role
+from .grad import GradMode
+
+TENSORS = frozenset({Kind.UNKNOWN, Kind.TENSOR, Kind.PARAMETER, Kind.DATA})
+LEAF_MAKERS = frozenset({".requires_grad_", ".detach_", ".retain_grad"})
+UNDER_NO_GRAD = frozenset({Loss.NO_GRAD, Loss.INFERENCE})
+
+
+def in_test(place: Place) -> bool:
+    """Whether pytest or unittest collect the function around: tests provoke errors."""
+    return place.function is not None and place.function.is_test
+
+
+def makes_new_tensor(each: Assignment) -> bool:
+    """Whether the right side computes a tensor of its own, rather than hand on one there was."""
+    return each.value.made_at is each.expression and each.value.kind in {Kind.TENSOR, Kind.PARAMETER}
+
+
+def rebinds_with_gradient(each: Assignment) -> bool:
+    """``w = w - lr * w.grad``: what is bound was computed from the old tensor and its gradient."""
+    label = each.target.label
+    reads = [read.label for read in each.reads]
+    return (
+        makes_new_tensor(each)
+        and each.value.kind is Kind.TENSOR
+        and each.value.leaf is None
+        and (each.value.cut is None or each.value.cut.how in UNDER_NO_GRAD)
+        and each.target.kind in TENSORS
+        and any(read == label or _is_operand(read, label) for read in reads)
+        and any(read == f"{label}.grad" or read.startswith(f"{label}.grad.") for read in reads)
+    )
+
+
+def _is_operand(read: str, label: str) -> bool:
+    """Whether it is a method of the tensor: ``w.sub``."""
+    return read.startswith(f"{label}.") and not read[len(label) + 1 :].startswith(("grad", "data", "detach"))
+
+
+def loop_variable_of(each: Assignment) -> Loop | None:
+    """The loop whose header binds the same name in each turn."""
+    return next((loop for loop in each.place.loops if each.target.label in loop.binds), None)
+
+
+def turn_of(each: Assignment) -> Loop | None:
+    """The innermost loop in whose next turn the same thing is bound again."""
+    _, _, key = each.target.label.rstrip("]").rpartition("[")
+    loops = [loop for loop in each.place.loops if not loop.is_comprehension]
+    return next((loop for loop in reversed(loops) if not key or key not in loop.binds), None)
+
+
+def is_made_leaf_again(facts: FileFacts, function: Function | None, loop: Loop | None, label: str) -> bool:
+    """Whether something in the loop, or the methods of the class, makes a leaf of the name, or may do so."""
+    owner = function.owner if function is not None else None
+
+    def concerns(place: Place) -> bool:
+        if loop is not None:
+            return loop in place.loops
+        inside = place.function
+        return inside is not None and inside.owner is owner and inside.name != "__init__"
+
+    return any(
+        concerns(call.place) and (call.api in LEAF_MAKERS or _asks_for_gradients(call.keywords)) for call in facts.calls
+    ) or any(
+        concerns(each.place)
+        and (
+            each.target.label.endswith(".requires_grad")
+            or (each.target.label == f"{label}.grad" and each.value.kind is not Kind.PLAIN)
+            or _gives_another(each, label)
+        )
+        for each in facts.assignments
+    )
+
+
+def _asks_for_gradients(keywords: tuple[tuple[str, object], ...]) -> bool:
+    return any(keyword == "requires_grad" for keyword, _ in keywords)
+
+
+def _gives_another(each: Assignment, label: str) -> bool:
+    """Whether the name, or what holds it, is bound to something else than an update of it."""
+    holders = {label}
+    for mark in ".[":
+        holders |= {label[:index] for index, letter in enumerate(label) if letter == mark}
+    holders.discard("self")
+    return each.target.label in holders and not (each.target.label == label and rebinds_with_gradient(each))
+
+
+def leaves_of(facts: FileFacts, each: Assignment) -> frozenset[Leaf]:
+    """As what leaves that require gradients other methods of the class bind the same attribute of ``self``."""
+    function = each.place.function
+    if function is None or function.owner is None or not each.target.label.startswith("self."):
+        return frozenset()
+    return frozenset(
+        other.value.leaf
+        for other in facts.assignments
+        if other.target.label == each.target.label
+        and other.place.function is not None
+        and other.place.function.owner is function.owner
+        and other.value.leaf is not None
+    )
+
+
+def is_registered(facts: FileFacts, each: Assignment) -> bool:
+    """Whether the target is an attribute that its module always holds as a parameter."""
+    function = each.place.function
+    return (
+        Leaf.REGISTERED in leaves_of(facts, each)
+        and function is not None
+        and function.owner is not None
+        and function.owner.role in {Role.MODULE, Role.LIGHTNING}
+        and all(
+            other is each or other.value.kind is Kind.PARAMETER or other.operand is not None
+            for other in facts.assignments
+            if other.target.label == each.target.label
+            and other.place.function is not None
+            and other.place.function.owner is function.owner
+        )
+    )
+
+
+def in_place(each: Assignment) -> Fix | None:
+    """Change the tensor that the name holds, instead of the name."""
+    label = each.target.label
+    if not each.is_alone:
+        return None
+    if each.operand is not None:
+        replace = Replace(each.anchor, f"{label} {each.operator}= {{1}}", (each.operand,))
+    else:
+        replace = Replace(each.anchor, f"{label}.copy_({{1}})", (each.expression,))
+    edits: tuple[Edit, ...] = (replace,)
+    if each.place.grad & GradMode.ON:
+        edits = (replace, Wrap((each.place.statement,), NO_GRAD))
+    return Fix(edits, False, f"Change `{label}` in place under no_grad")
