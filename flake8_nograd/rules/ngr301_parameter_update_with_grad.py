@@ -44,7 +44,9 @@ Use instead:
 
 Fix safety:
 
-    Safe: today's code raises. A wrapped update changes the same numbers.
+    Safe: today's code raises. A wrapped update changes the same numbers. The `step`
+    of an `Optimizer` is decorated as a whole, as torch's own optimizers are, and
+    its closure called under `enable_grad`.
 
 When to silence it:
 
@@ -59,8 +61,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..edits import NO_GRAD, Fix, Wrap
-from ..facts import FileFacts, Leaf, Manner, Role, Write
+from ..edits import ENABLE_GRAD, Decorate, Edit, Fix, Wrap
+from ..facts import FileFacts, Function, Leaf, Manner, Role, Write
 from ..grad import Answer, GradMode
 from ..rule import Finding, rule
 
@@ -83,8 +85,7 @@ def check(facts: FileFacts) -> Iterator[Finding]:
             continue
         reported.add(each.anchor)
         details = {"target": each.target.label or "the parameter", "operation": each.operation}
-        fix = Fix((Wrap((each.place.statement,), NO_GRAD),), _is_safe(facts, each), "Update it under no_grad")
-        yield Finding(each.anchor, details, fix)
+        yield Finding(each.anchor, details, _fix(facts, each))
 
 
 def _raises(write: Write) -> bool:
@@ -106,8 +107,18 @@ def _somebody_freezes(facts: FileFacts) -> bool:
     ) or any(each.api == ".requires_grad_" and (each.arguments or each.keywords) for each in facts.calls)
 
 
-def _is_safe(facts: FileFacts, write: Write) -> bool:
-    function = write.place.function
-    suspended = any(each.place.statement is write.place.statement for each in facts.yields)
-    optimizer = function is not None and function.owner is not None and function.owner.role is Role.OPTIMIZER
-    return not suspended and not (optimizer and function is not None and function.is_async)
+def _fix(facts: FileFacts, write: Write) -> Fix:
+    step = write.place.function
+    if step is not None and step.name == "step" and step.owner is not None and step.owner.role is Role.OPTIMIZER:
+        if not step.is_async and not step.is_generator:
+            return Fix((Decorate(step.anchor), *_closure_calls(facts, step)), True, "Run the step under no_grad")
+    suspends = any(each.place.statement is write.place.statement for each in facts.yields)
+    return Fix((Wrap((write.place.statement,)),), not suspends, "Update it under no_grad")
+
+
+def _closure_calls(facts: FileFacts, step: Function) -> Iterator[Edit]:
+    """The closure evaluates the loss again, which needs gradients."""
+    for call in facts.calls:
+        if call.place.function is step and call.api in step.parameters[1:] and call.place.grad is GradMode.ON:
+            if not any(switch.enables is Answer.YES for switch in call.place.switches):
+                yield Wrap((call.place.statement,), ENABLE_GRAD)
