@@ -6,8 +6,9 @@ Judged per region (a loop, a run of statements), never per function.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
-from . import naming
+from . import naming, torch_api
 from .edits import NO_GRAD, Decorate, Edit, Fix, Wrap
 from .facts import (
     Anchor,
@@ -32,6 +33,7 @@ MODULE_OWNERS = frozenset({Role.MODULE, Role.LIGHTNING})
 COMPILED = ("torch.jit.script", "torch.jit.export", "torch.jit.script_method", "numba.jit")
 
 
+@lru_cache(maxsize=1)  # of the file at hand
 def needless(facts: FileFacts) -> tuple[Forward, ...]:
     """The forward passes that evaluate a model, record a graph, and of which nobody asks a gradient."""
     differentiated = _differentiated(facts)
@@ -125,6 +127,11 @@ def _ends_in_values(uses: list[Use]) -> bool:
 
 def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
     function = each.place.function
+    if each.method not in {"__call__", "forward"} and not any(_is_tensor(use) for use in uses):
+        # Only a method whose result is used as a tensor runs the model.
+        return False
+    if each.via is not None and each.via in _differentiating(facts):
+        return False
     if each.discarded and (each.method not in {"__call__", "forward"} or not each.place.loops) and each.via is None:
         # A hook takes what it wants of it, gradients perhaps; or it is no forward pass.
         return False
@@ -134,16 +141,68 @@ def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
             return False
     if _needs_gradients(facts, each.place):
         return False
-    if function is not None and function.name == "__init__":
+    if function is not None and (function.name == "__init__" or _is_forward(function)):
         return False
     leaves = any(
         use.purpose in {Purpose.RETURNED, Purpose.STORED, Purpose.YIELDED} and use.value.requires_grad is not Answer.NO
         for use in uses
     )
+    if leaves and each.evaluated is not Evaluated.HERE and function in _callees_of_differentiating(facts):
+        return False
     if leaves and not each.place.loops and function is not None and not naming.sounds_like_evaluation(function.name):
         # A tensor with its graph is what the function is for: its callers may differentiate it.
         return False
     return not any(_hands_on_a_loss(use) or _attacks(use) for use in uses)
+
+
+def _is_forward(function: Function) -> bool:
+    """The forward pass of a module: parts that it puts in evaluation mode are frozen, not evaluated."""
+    owner = function.owner
+    return function.name in {"forward", "__call__"} and owner is not None and owner.role in MODULE_OWNERS
+
+
+@lru_cache(maxsize=1)  # of the file at hand
+def _calls_of(facts: FileFacts) -> dict[Function, set[Function]]:
+    """Which functions of the file each calls."""
+    table: dict[Function, set[Function]] = {}
+    for call in facts.calls:
+        if call.function is not None and call.place.function is not None:
+            table.setdefault(call.place.function, set()).add(call.function)
+    return table
+
+
+@lru_cache(maxsize=1)  # of the file at hand
+def _differentiating(facts: FileFacts) -> frozenset[Function]:
+    """The functions that ask for gradients, or call one that does, however many calls away."""
+    found = {each.place.function for each in facts.backwards if each.place.function is not None}
+    table = _calls_of(facts)
+    while True:
+        more = {caller for caller, callees in table.items() if callees & found} - found
+        if not more:
+            return frozenset(found)
+        found |= more
+
+
+@lru_cache(maxsize=1)  # of the file at hand
+def _callees_of_differentiating(facts: FileFacts) -> frozenset[Function]:
+    """The functions that are called, however many calls away, by one that asks for gradients."""
+    table = _calls_of(facts)
+    found: set[Function] = set()
+    open_ = list(_differentiating(facts))
+    while open_:
+        for callee in table.get(open_.pop(), set()) - found:
+            found.add(callee)
+            open_.append(callee)
+    return frozenset(found)
+
+
+def _is_tensor(use: Use) -> bool:
+    """Whether only tensors, or what is computed of them, are used so."""
+    return use.purpose is Purpose.VALUE and (
+        use.callee in {"detach", "data", "cpu"}
+        or use.callee in torch_api.PLAIN_METHODS
+        or use.callee in torch_api.NON_DIFFERENTIABLE
+    )
 
 
 def _attacks(use: Use) -> bool:

@@ -456,7 +456,7 @@ class Reveal:
     training: Answer
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class FileFacts:
     """Everything known about one file, each table in the order of evaluation."""
 

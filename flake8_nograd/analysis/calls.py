@@ -173,7 +173,6 @@ class Calls:
 
     def function(self, node: cst.Call, callee: Abstract, given: Arguments) -> Abstract:
         """Call a function of the file."""
-        context = self.context
         result: Abstract | None = None
         for definition in callee.definitions:
             if isinstance(definition, cst.ClassDef):
@@ -266,6 +265,10 @@ class Calls:
                 continue
             path = (outside or root) + dot + rest
             seen.setdefault((path, run.method), run)
+        name = definition.name.value if isinstance(definition, cst.FunctionDef) else ""
+        if name in {"forward", "__call__"} and seen and "self" in paths:
+            # A module's own forward pass runs the module, not this or that part.
+            seen = {(paths["self"], name): next(iter(seen.values()))}
         for path, method in seen:
             model = replace(UNKNOWN, kind=Kind.MODEL, label=path)
             self._forward_row(node, model, method, Answer.NO, definition)
@@ -404,6 +407,8 @@ class Calls:
             )
         )
         learning = context.learning()
+        if discarded and method not in {"__call__", "forward"}:
+            return
         if learning is not None and model.label and learning.own.then(context.state.mode).on is GradMode.ON:
             explicit = setting.where is Evaluated.HERE and setting.answer is not Answer.UNKNOWN
             learning.runs[Run(model.label, method, explicit, node)] = None
