@@ -97,7 +97,7 @@ class Value(NamedTuple):
     requires_grad: Answer = Answer.UNKNOWN
     is_leaf: Answer = Answer.UNKNOWN
     is_inference: Answer = Answer.UNKNOWN
-    """Whether it is an inference tensor (made under ``inference_mode``)."""
+    """Whether it is an inference tensor (made under ``inference_mode``), if it is a tensor at all."""
     is_view: bool = False
     """A view of another tensor: ``y[0]``, ``y.t()``."""
     leaf: Leaf | None = None
@@ -108,6 +108,8 @@ class Value(NamedTuple):
     """Anchors of the ``Forward`` rows it was computed from."""
     releafed: Anchor | None = None
     """Where something computed was made a leaf that requires gradients: what is behind it gets none."""
+    block: Switch | None = None
+    """Of an inference tensor: the innermost ``with`` it was made in, if there is one in that function."""
 
 
 NOTHING_KNOWN = Value()
@@ -405,8 +407,29 @@ class Assignment:
     operand: Anchor | None = None
     is_alone: bool = True
     """Whether the statement binds nothing else."""
+    holder: Value | None = None
+    """Of an attribute: the object that has it."""
+    bound: Anchor | None = None
+    """The target, where it is written as one; of ``setattr(...)`` nothing."""
     is_read: bool = True
     """Of the variable of a loop: whether anything below in the loop reads more than its ``.grad``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """An expression statement that does nothing: ``x.grad``, ``x.grad == y``."""
+
+    anchor: Anchor
+    """The statement."""
+    place: Place
+    value: Value
+    """The attribute, or the left side of the comparison."""
+    operator: str
+    """``==``, or empty."""
+    parts: tuple[Anchor, ...]
+    """The expression, or both sides of the comparison."""
+    holder: Value | None
+    """The object that has the attribute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,6 +458,19 @@ class Call:
     """The function of this file that is called."""
     is_statement: bool = False
     """Whether the result is thrown away."""
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceUse:
+    """An operation outside of inference mode takes an inference tensor."""
+
+    anchor: Anchor
+    place: Place
+    tensor: Value
+    operation: str
+    """``*``, ``[]``, ``matmul``, a canonical name; ``forward`` of a model; ``requires_grad`` when it is to be set."""
+    others: tuple[Value, ...]
+    """The other operands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -470,7 +506,9 @@ class FileFacts:
     backwards: tuple[Backward, ...] = ()
     writes: tuple[Write, ...] = ()
     assignments: tuple[Assignment, ...] = ()
+    discarded: tuple[Discarded, ...] = ()
     mode_switches: tuple[ModeSwitch, ...] = ()
     calls: tuple[Call, ...] = ()
+    inference_uses: tuple[InferenceUse, ...] = ()
     yields: tuple[Yield, ...] = ()
     reveals: tuple[Reveal, ...] = ()

@@ -7,6 +7,7 @@ question takes a dotted path as well, and looks at its last part.
 from __future__ import annotations
 
 import re
+from difflib import SequenceMatcher
 from functools import cache
 
 _SPLIT = re.compile(r"[_\W]+|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -88,6 +89,29 @@ def sounds_like_model(name: str) -> bool:
     if last == "module":
         return len(words) == 1
     return last in MODEL_WORDS or (last not in _NOT_FUSED and _MODEL_FUSED.match(last) is not None)
+
+
+_LAYER = re.compile(r"^(fc|conv|bn|linear|layer)\d+(_\d+)*$|^(fc|features|classifier|lm_head)$")
+
+
+@cache
+def sounds_like_layer(name: str) -> bool:
+    """Of an attribute of a model: ``fc``, ``layer4``, ``features``; not ``weight``, ``cls_token``, ``layers``."""
+    return _LAYER.match(name) is not None
+
+
+_REQUIRES_GRAD = re.compile(r"^(re[a-z]+?)_?(?:gra?d|gard)(?:ient)?s?_?$", re.IGNORECASE)
+_SPELLED_LIKE = 0.75
+"""How alike two words are, of 1 (difflib's ratio): to ``requires``, ``required`` is 0.88, ``retain`` 0.43."""
+
+
+@cache
+def misspells_requires_grad(name: str) -> bool:
+    """``require_grad``, ``required_grads``, ``requires_gradient``; not ``requires_grad_``, ``retain_grad``."""
+    found = _REQUIRES_GRAD.match(name)
+    if found is None or name in {"requires_grad", "requires_grad_"}:
+        return False
+    return SequenceMatcher(None, found[1].lower(), "requires").ratio() >= _SPELLED_LIKE
 
 
 # --- Loaders --------------------------------------------------------------------------

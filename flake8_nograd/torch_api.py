@@ -371,6 +371,41 @@ PARAMETERLESS: frozenset[str] = CRITERIA | _within(
 )
 """Modules without weights: they record a graph only for inputs that have one."""
 
+PASSING_ON: frozenset[str] = _within(
+    "torch.nn", "Dropout Dropout1d Dropout2d Dropout3d AlphaDropout FeatureAlphaDropout Flatten Unflatten Identity"
+)
+"""Modules that may give their input back, or a view of it."""
+
+SAVING_MODULES: frozenset[str] = _within(
+    "torch.nn",
+    """
+    Linear Bilinear Embedding Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d PReLU
+    BatchNorm1d BatchNorm2d BatchNorm3d LayerNorm GroupNorm RNN LSTM GRU RNNCell LSTMCell GRUCell
+    MultiheadAttention TransformerEncoderLayer
+    """,
+)
+"""Modules that save their input itself for the backward pass, when their weights require gradients."""
+
+SAVING_OPERATIONS: frozenset[str] = (
+    _words("* / @ ** [] mul multiply div divide true_divide matmul mm bmm mv dot pow maximum minimum einsum")
+    | _words("gather index_select masked_fill masked_select")
+    | _within(
+        "torch.nn.functional",
+        """
+        linear embedding conv1d conv2d conv3d mse_loss smooth_l1_loss huber_loss cross_entropy nll_loss
+        binary_cross_entropy binary_cross_entropy_with_logits kl_div poisson_nll_loss
+        """,
+    )
+    | _within(
+        "torch.nn",
+        "MSELoss SmoothL1Loss HuberLoss CrossEntropyLoss NLLLoss BCELoss BCEWithLogitsLoss KLDivLoss PoissonNLLLoss",
+    )
+)
+"""Operations that save each operand itself for the backward pass, when another one requires gradients.
+
+Sums, differences and ``cat`` save none; ``l1_loss`` and ``cosine_similarity`` save something else.
+"""
+
 NN_BUT_NO_MODULE: frozenset[str] = _within(
     "torch.nn", "Parameter Buffer UninitializedParameter UninitializedBuffer LinearCrossEntropyOptions"
 )
@@ -452,6 +487,9 @@ MODULE_EVIDENCE_METHODS: frozenset[str] = _words("""
 Not ``eval``, which TensorFlow, pandas and editdistance have; nor ``train``, which estimators have; nor
 ``cuda`` and ``to``, which tensors have.
 """
+
+MODULE_GIVES_MODULES: frozenset[str] = _words("modules children named_modules named_children")
+"""Methods of modules that iterate over their parts, with their names or without."""
 
 SHARED_WITH_OPTIMIZERS: frozenset[str] = _words("state_dict load_state_dict zero_grad")
 """Methods of modules that optimizers have as well: of these alone, the name must decide."""

@@ -1,16 +1,18 @@
 """What of the documentation is generated: ``python -m tests.documentation`` writes it, a test checks it.
 
 README.md: the table of rules, and what the command says of the examples.
+CONTRIBUTING.md: the modules, by layer, from their docstrings and the layer contract.
 docs/rules/: one page for each rule, from the docstring of its module.
 """
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from flake8_nograd.rule import Rule
@@ -26,7 +28,11 @@ _SECTION = re.compile(r"^(?P<title>[A-Z][A-Za-z ]*):\n\n(?P<body>(?:    .*\n|\n)
 def documents() -> dict[Path, str]:
     """Each generated file, below the root of the repository, as it should be."""
     pages = {PAGES / f"{rule.code}.md": page(rule) for rule in all_rules()}
-    return {Path("README.md"): readme((ROOT / "README.md").read_text(encoding="utf-8")), **pages}
+    return {
+        Path("README.md"): readme((ROOT / "README.md").read_text(encoding="utf-8")),
+        Path("CONTRIBUTING.md"): contributing((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")),
+        **pages,
+    }
 
 
 def readme(text: str) -> str:
@@ -39,13 +45,37 @@ def readme(text: str) -> str:
     return _replaced(text, parts)
 
 
+def contributing(text: str) -> str:
+    """The contributors' page with its list of modules written anew."""
+    return _replaced(text, {"modules": "\n".join(["| Module | What it knows |", "| --- | --- |", *_layers()])})
+
+
+def _layers() -> Iterator[str]:
+    contract = (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition("\nlayers = [\n")[2].partition("]")[0]
+    for layer in re.findall(r'^    "(.+)",$', contract, re.MULTILINE):
+        for name in layer.split(" | "):
+            path = ROOT / "flake8_nograd" / name
+            if not path.is_dir():
+                yield _module(path.with_suffix(".py"), name)
+                continue
+            yield _module(path / "__init__.py", f"{name}/")
+            if name != "rules":
+                inside = sorted(each for each in path.glob("*.py") if each.name != "__init__.py")
+                yield from (_module(each, f"{name}/{each.stem}") for each in inside)
+
+
+def _module(path: Path, name: str) -> str:
+    documentation = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return f"| `{name}` | {documentation.partition(chr(10))[0].replace('``', '`').rstrip('.')} |"
+
+
 def _replaced(text: str, parts: Mapping[str, str]) -> str:
     for name, part in parts.items():
         begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
         before, found, rest = text.partition(begin)
         _, closed, after = rest.partition(end)
         if not found or not closed:
-            raise ValueError(f"README.md has no part {begin.strip()} ... {end}")
+            raise ValueError(f"there is no part {begin.strip()} ... {end}")
         text = f"{before}{begin}{part}\n{end}{after}"
     return text
 

@@ -18,6 +18,16 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
         "G MODEL Net ResNet internet magnet encoder_outputs decoder_input generator_loss critic_optimizer actor_lr "
         "modules optimizer x loss ema_decay policy_grad is_model module_list model_to_save_path _",
     ),
+    naming.sounds_like_layer: (
+        "fc fc1 conv1 conv2_3 bn1 layer4 features classifier lm_head linear2",
+        "weight bias cls_token pos_embed layers conv features_dim fc_dim layer running_mean",
+    ),
+    naming.misspells_requires_grad: (
+        "require_grad requires_grads required_grad require_grads requires_gradient requires_gradients "
+        "require_gradient requires_gard requried_grad reqires_grad require_grad_ requiresgrad requiresGrad",
+        "requires_grad requires_grad_ retain_grad required grad no_grad requires_graph _requires_grad enable_grad "
+        "set_requires_grad requires_grad_input reduce_grad requested_grad reset_grad",
+    ),
     naming.sounds_like_loader: (
         "loader train_loader val_dl test_iter trainloader testloader batches data_loader dataloader self.val_loader "
         "loader_val loaders['val'] dataloaders data_iter iterator valDL",
@@ -98,7 +108,7 @@ def test_no_name_suggests_nothing(question: Callable[[str], bool]) -> None:
 
 
 def test_every_question_is_asked() -> None:
-    questions = {value for name, value in vars(naming).items() if name.startswith("sounds_like_")}
+    questions = {value for name, value in vars(naming).items() if name.startswith(("sounds_like_", "misspells_"))}
     assert questions == set(YES_AND_NO)
 
 

@@ -8,6 +8,7 @@ import libcst as cst
 
 from .. import naming, torch_api
 from ..facts import (
+    Assignment,
     Backward,
     Call,
     Cut,
@@ -96,14 +97,16 @@ class Calls:
             return replace(callee, kind=Kind.FUNCTION, definitions=())
         if callee.kind is Kind.FUNCTION and callee.shift is not None:
             return self._shifted(node, callee, callee.shift, given)
-        if callee.api:
-            return self.api(node, callee.api, given)
         if callee.kind is Kind.MODEL:
             return self.forward(node, callee, "__call__", given)
         if callee.kind is Kind.CRITERION:
             self._handed_on(node, callee.label, given, known=True)
-            result = computed(node, [each for each in given.all() if each.kind is not Kind.PLAIN], context.mode())
-            return replace(result, kind=Kind.TENSOR)
+            operands = [each for each in given.all() if each.kind is not Kind.PLAIN]
+            context.meets(node, callee.api, operands)
+            result = replace(computed(node, operands, context.mode()), kind=Kind.TENSOR)
+            return replace(result, is_inference=Answer.UNKNOWN) if callee.api in torch_api.PASSING_ON else result
+        if callee.api:
+            return self.api(node, callee.api, given)
         return self._unknown(node, callee.label, given)
 
     def _shifted(self, node: cst.Call, callee: Abstract, shift: Shift, given: Arguments) -> Abstract:
@@ -171,8 +174,27 @@ class Calls:
 
     # --- functions and classes of the file --------------------------------
 
+    def runs_now(self, manager: Abstract) -> None:
+        """A manager made by a function of the file is entered: its body runs."""
+        for definition in manager.definitions:
+            if manager.kind is Kind.SWITCH and not isinstance(definition, cst.ClassDef):
+                self.context.called(definition)
+
+    def _manager(self, callee: Abstract, given: Arguments) -> Abstract:
+        """Make a context manager with a generator of the file, which runs when it is entered."""
+        shift, restores = KEEP, True
+        for definition in callee.definitions:
+            known = self.context.known.functions.get(definition) if not isinstance(definition, cst.ClassDef) else None
+            if known is not None and known.yields is not None:
+                shift, restores = known.yields, known.leaves == KEEP
+        for each in given.all():
+            self.context.escapes(each)
+        return Abstract(kind=Kind.SWITCH, shift=shift, restores=restores, definitions=callee.definitions)
+
     def function(self, node: cst.Call, callee: Abstract, given: Arguments) -> Abstract:
         """Call a function of the file."""
+        if callee.api == "contextmanager":
+            return self._manager(callee, given)
         result: Abstract | None = None
         for definition in callee.definitions:
             if isinstance(definition, cst.ClassDef):
@@ -340,6 +362,8 @@ class Calls:
         inputs = given.all()
         needs = Answer.YES if any(_differentiable_input(each) for each in inputs) else Answer.NO
         self._forward_row(node, model, method, needs, None, discarded=given.is_statement)
+        if definition is None:
+            context.meets(node, "forward", inputs)
         for each in inputs:
             context.escapes(each)
         mode = context.mode()
@@ -359,8 +383,10 @@ class Calls:
             requires = Answer.YES
         elif frozen is Answer.YES and all(each.requires_grad is Answer.NO for each in inputs):
             requires = Answer.NO
-        inference = Answer.YES if mode is GradMode.INFERENCE else Answer.UNKNOWN
-        if not mode & GradMode.INFERENCE:
+        inference = Answer.UNKNOWN
+        if mode is GradMode.INFERENCE and model.kind is Kind.MODEL and name == "forward":
+            inference = Answer.YES
+        elif not mode & GradMode.INFERENCE and all(each.is_inference is not Answer.YES for each in inputs):
             inference = Answer.NO
         return Abstract(
             kind=Kind.TENSOR,
@@ -407,6 +433,8 @@ class Calls:
             )
         )
         learning = context.learning()
+        if learning is not None:
+            learning.forwards.add(node)
         if discarded and method not in {"__call__", "forward"}:
             return
         if learning is not None and model.label and learning.own.then(context.state.mode).on is GradMode.ON:
@@ -443,12 +471,18 @@ class Calls:
             return self._backward(node, receiver, name, given)
         if name in {"eval", "train"} and receiver.kind not in {Kind.API, Kind.CONTAINER, Kind.PLAIN, Kind.TENSOR}:
             return self._mode_switch(node, receiver, name, given)
-        if name in {"parameters", "named_parameters", "trainable_parameters"} and not receiver.api:
+        listed = name in {"parameters", "named_parameters", "trainable_parameters"}
+        if listed and (not receiver.api or receiver.kind is Kind.MODEL):
             single = context.parameter(node, receiver)
             item = single
             if name == "named_parameters":
                 item = Abstract(kind=Kind.CONTAINER, elements=(PLAIN, single))
             return Abstract(kind=Kind.PARAMETERS, item=item, source=receiver.label, made_at=node)
+        if name in torch_api.MODULE_GIVES_MODULES and receiver.kind is Kind.MODEL:
+            part = Abstract(kind=Kind.MODEL, training=context.training_of(receiver.label).answer)
+            if name.startswith("named_"):
+                part = tupled([PLAIN, part])
+            return Abstract(kind=Kind.CONTAINER, item=part)
         if name == "requires_grad_":
             return self._requires_grad(node, receiver, given)
         if name == "state_dict":
@@ -553,8 +587,11 @@ class Calls:
 
         leaf = receiver.is_leaf is Answer.YES or receiver.kind is Kind.DATA
         releafed = receiver.releafed
+        if answer is Answer.YES:
+            context.meets(node, "requires_grad", [receiver])
         if anew:
-            releafed = node if answer is Answer.YES and was_computed(receiver) else None
+            raises = receiver.is_inference is Answer.YES and not context.mode() & GradMode.INFERENCE
+            releafed = node if answer is Answer.YES and was_computed(receiver) and not raises else None
         context.state.mutate(receiver, change)
         changed = change(receiver)
         if receiver.label:
@@ -565,7 +602,8 @@ class Calls:
         context = self.context
         if entered.kind is Kind.SWITCH and entered.shift is not None:
             before = context.mode()
-            context.state.mode = context.state.mode.then(entered.shift)
+            self.runs_now(entered)
+            context.state.mode = changed(context.state.mode, entered.shift)
             if entered.api in torch_api.SWITCHES:
                 function = context.function()
                 context.recorder.write(
@@ -678,8 +716,14 @@ class Calls:
                 return UNKNOWN
             result = _like(receiver, computed(node, [receiver], mode, view=True))
             under = result.made_under | receiver.made_under
-            return replace(result, is_leaf=Answer.UNKNOWN, is_inference=Answer.UNKNOWN, made_under=under, leaf=None)
+            inference = Answer.UNKNOWN
+            if mode is GradMode.INFERENCE and receiver.is_inference is Answer.YES:
+                inference = Answer.YES
+            elif not mode & GradMode.INFERENCE and receiver.is_inference is Answer.NO:
+                inference = Answer.NO
+            return replace(result, is_leaf=Answer.UNKNOWN, is_inference=inference, made_under=under, leaf=None)
         if name in torch_api.DIFFERENTIABLE_METHODS:
+            context.meets(node, name, operands)
             result = _like(receiver, computed(node, operands, mode))
             if name in SUMS:
                 result = rescaled(result, operands)
@@ -801,19 +845,19 @@ class Calls:
                 shift = NO_GRAD_SHIFT
             elif flag is not None and flag.shift is not None:
                 # The saved mode of ``prev = torch.is_grad_enabled()``.
-                entry, saved = self.context.state.mode, flag.shift
-                return Abstract(kind=Kind.SWITCH, shift=_restoring(entry, saved), api=name, elements=None)
+                saved = flag.shift
+                return Abstract(kind=Kind.SWITCH, shift=Restore(saved.on, saved.off, saved.inference), api=name)
         return Abstract(kind=Kind.SWITCH, shift=shift, api=name)
 
     def _made(self, node: cst.Call, name: str, given: Arguments) -> Abstract | None:
         if name in torch_api.CRITERIA or name in torch_api.PARAMETERLESS:
-            return Abstract(kind=Kind.CRITERION, identity=frozenset({node}))
+            return Abstract(kind=Kind.CRITERION, identity=frozenset({node}), api=name)
         if name in {"torch.compile", "torch.nn.DataParallel", "torch.nn.parallel.DistributedDataParallel"}:
             wrapped = given.at(0)
             if wrapped is not None and wrapped.kind in {Kind.MODEL, Kind.FUNCTION}:
                 return replace(wrapped, label="")
         if torch_api.makes_model(name):
-            return Abstract(kind=Kind.MODEL, training=Answer.UNKNOWN, identity=frozenset({node}), made_at=node)
+            return Abstract(kind=Kind.MODEL, api=name, identity=frozenset({node}), made_at=node)
         if torch_api.makes_optimizer(name):
             return Abstract(kind=Kind.OPTIMIZER, identity=frozenset({node}))
         if torch_api.makes_loader(name):
@@ -821,6 +865,7 @@ class Calls:
         if torch_api.makes_scaler(name):
             return Abstract(kind=Kind.SCALER, identity=frozenset({node}))
         if name == "torch.nn.Parameter":
+            self.context.meets(node, "requires_grad", given.positional[:1])
             flag = given.at(1, "requires_grad")
             requires = Answer.YES
             if flag is not None:
@@ -862,7 +907,12 @@ class Calls:
         if plain and last in torch_api.VIEW_FUNCTIONS:
             return computed(node, operands[:1], mode, view=True)
         if torch_api.is_differentiable_function(name):
+            context.meets(node, last if plain else name, operands)
             result = replace(computed(node, operands, mode), kind=Kind.TENSOR)
+            if last in torch_api.MAYBE_VIEW_FUNCTIONS or "dropout" in last:
+                result = replace(result, is_inference=Answer.UNKNOWN)
+            elif mode is GradMode.INFERENCE:
+                result = replace(result, is_inference=Answer.YES)
             if last in PAIRS and (len(given.positional) > 1 or "dim" in given.keywords):
                 return replace(result, elements=(result, detached(node, Loss.NON_DIFFERENTIABLE, result, mode)))
             return result
@@ -955,10 +1005,35 @@ class Calls:
             return replace(UNKNOWN, api="super")
         if name == "setattr" and len(given.positional) > 2:
             context.use(given.positional[2], node, Purpose.STORED)
+            self._setattr(node, given)
         self._row(node, f"builtins.{name}", UNKNOWN, given)
         if name not in {"isinstance", "type", "id", "hasattr"}:
             self._handed_on(node, name, given)
         return UNKNOWN
+
+    def _setattr(self, node: cst.Call, given: Arguments) -> None:
+        """The row of ``setattr(x, "name", value)``."""
+        context = self.context
+        holder, name, value = given.positional[:3]
+        if not isinstance(name.constant, str):
+            return
+        label = f"{holder.label}.{name.constant}"
+        context.recorder.write(
+            Assignment(
+                node,
+                context.place(),
+                replace(UNKNOWN, label=label).fact(),
+                replace(value, label=label).fact(),
+                node,
+                (),
+                holder=holder.fact(),
+            )
+        )
+        if name.constant == "requires_grad" and holder.kind is not Kind.MODEL:
+            answer = Answer.UNKNOWN
+            if isinstance(value.constant, bool):
+                answer = Answer.YES if value.constant else Answer.NO
+            self.set_requires_grad(node, holder, answer)
 
     def item(self, node: cst.CSTNode, value: Abstract) -> Abstract:
         """What iterating over a value gives."""
@@ -983,22 +1058,28 @@ def tupled(values: list[Abstract]) -> Abstract:
     return Abstract(kind=Kind.CONTAINER, elements=tuple(values), forwards=_forwards(values))
 
 
-def _restoring(now: Shift, saved: Shift) -> Shift:
-    """The change that brings back a saved mode, whatever it is now.
+def changed(mode: Shift, shift: Shift) -> Shift:
+    """The mode since entry, after a switch."""
+    return shift.after(mode) if isinstance(shift, Restore) else mode.then(shift)
 
-    Inference mode stays, as ``set_grad_enabled`` does not lift it.
-    """
-    if now == saved:
-        return KEEP
-    return Restore(saved.on, saved.off, saved.inference)
+
+def _restored(now: GradMode, saved: GradMode) -> GradMode:
+    """What ``set_grad_enabled`` of a saved ``is_grad_enabled()`` makes of a mode: it does not lift inference mode."""
+    result = now & GradMode.INFERENCE
+    if now & (GradMode.ON | GradMode.OFF):
+        result |= saved & (GradMode.ON | GradMode.OFF)
+        if saved & GradMode.INFERENCE:
+            # Off, but for enable_grad within inference mode.
+            result |= GradMode.ON | GradMode.OFF
+    return result
 
 
 class Restore(Shift):
     """Back to a mode that was saved in this function: says what it is by entry mode, not by mode before."""
 
-    def after(self) -> Shift:
+    def after(self, now: Shift) -> Shift:
         """The mode since entry."""
-        return Shift(self.on, self.off, self.inference)
+        return Shift(_restored(now.on, self.on), _restored(now.off, self.off), _restored(now.inference, self.inference))
 
 
 def _merge(table: dict[int, Abstract], position: int, value: Abstract) -> None:

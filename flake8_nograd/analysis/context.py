@@ -8,7 +8,7 @@ from functools import cache
 import libcst as cst
 
 from .. import naming
-from ..facts import Evaluated, Kind, Leaf, Place, Purpose, Role, Use
+from ..facts import Evaluated, InferenceUse, Kind, Leaf, Place, Purpose, Role, Use
 from ..grad import KEEP, Answer, GradMode, Shift
 from .knowledge import Caller, Def, FunctionKnowledge, Knowledge
 from .recorder import Recorder, Surroundings
@@ -76,6 +76,19 @@ class Context:
             self.recorder.write(Use(node, self.place(), value.fact(), purpose, callee, into))
         for element in value.elements or ():
             self.use(element, node, purpose, callee=callee, into=into)
+
+    def meets(self, node: cst.CSTNode, operation: str, operands: list[Abstract]) -> None:
+        """Write down an operation that takes inference tensors outside of inference mode."""
+        for each in operands:
+            if each.is_inference is Answer.YES and not self.mode() & GradMode.INFERENCE:
+                others = tuple(other.fact() for other in operands if other is not each)
+                self.recorder.write(InferenceUse(node, self.place(), each.fact(), operation, others))
+
+    def marked(self, value: Abstract) -> Abstract:
+        """A value that gets a name: of an inference tensor, with the block it was made in."""
+        if value.is_inference is not Answer.YES or value.block is not None or self.mode() is not GradMode.INFERENCE:
+            return value
+        return replace(value, block=self.here.switches[-1]) if self.here.switches else value
 
     def training_of(self, path: str) -> Setting:
         """What the model at an access path is in, here."""

@@ -24,6 +24,9 @@ def enter(context: Context, node: Def, owner: cst.ClassDef | None, known: Functi
         if value.kind in {Kind.UNKNOWN, Kind.PLAIN} and not value.forwards:
             default = value
             value = _presumed(name) if name not in context.known.modules else Abstract()
+            if handed is not None and value.kind is Kind.DATA and handed.kind is Kind.UNKNOWN:
+                # Somebody in the file hands in what may well require gradients.
+                value = replace(value, requires_grad=Answer.UNKNOWN)
             if default.constant is not None and handed is not None:
                 value = default
         state.names[name] = replace(value, parameter=position, identity=frozenset({each}), label="")

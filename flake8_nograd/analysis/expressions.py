@@ -110,6 +110,7 @@ class Expressions:
     def bind(self, name: str, value: Abstract) -> None:
         """Bind a local name."""
         context = self.context
+        value = context.marked(value)
         context.state.forget_under(name)
         for table in (context.state.training, context.state.frozen):
             table.pop(name, None)
@@ -175,6 +176,9 @@ class Expressions:
             requires = Answer.NO if base.kind is Kind.DATA or name == "data" else Answer.UNKNOWN
             kind = Kind.DATA if base.kind is Kind.DATA else Kind.UNKNOWN
             value = Abstract(kind=kind, requires_grad=requires, forwards=base.forwards, label=path)
+            if base.kind is Kind.TENSOR and base.forwards and base.is_inference is Answer.YES:
+                # An output of a model: ``out.logits``.
+                value = replace(value, is_inference=Answer.YES, block=base.block, made_at=base.made_at)
             return context.named(value, path) if path else value
         return context.named(UNKNOWN, path) if path else UNKNOWN
 
@@ -195,7 +199,8 @@ class Expressions:
         if name in {"weight", "bias"}:
             weight = self.context.parameter(node, model)
             return replace(weight, leaf=Leaf.ATTRIBUTE, label=path)
-        if path in self.context.known.modules or name == "module" or naming.sounds_like_model(name):
+        part = name == "module" or naming.sounds_like_model(name) or naming.sounds_like_layer(name)
+        if part or path in self.context.known.modules:
             return Abstract(kind=Kind.MODEL, label=path, training=model.training, frozen=frozen)
         return Abstract(label=path)
 
@@ -226,7 +231,11 @@ class Expressions:
         if base.kind is Kind.DATA:
             return replace(DATA, label=label)
         if base.kind in TENSOR_KINDS:
+            context.meets(node, "[]", [base, *keys])
             result = computed(node, [base], context.mode(), view=True)
+            if any(each.kind is not Kind.PLAIN for each in keys):
+                # Indices in a tensor pick copies.
+                result = replace(result, is_inference=Answer.UNKNOWN)
             return replace(result, label=label, leaf=base.leaf, kind=Kind.TENSOR)
         if base.kind is Kind.MODEL:
             return Abstract(kind=Kind.MODEL, label=label, training=base.training)
@@ -254,6 +263,8 @@ class Expressions:
         if all(each.kind is Kind.PLAIN for each in operands):
             return PLAIN
         tensors = [each for each in operands if each.kind is not Kind.PLAIN]
+        if isinstance(node, cst.BinaryOperation):
+            self.context.meets(node, OPERATORS.get(type(node.operator).__name__, ""), tensors)
         result = computed(node, tensors, self.context.mode())
         if any(each.kind is Kind.DATA for each in tensors) and all(each.kind is Kind.DATA for each in tensors):
             return replace(result, kind=Kind.DATA)
@@ -528,6 +539,7 @@ def _index(node: cst.Subscript) -> int | None:
     return None
 
 
+OPERATORS = {"Multiply": "*", "Divide": "/", "MatrixMultiply": "@", "Power": "**", "Add": "+", "Subtract": "-"}
 PLAIN_ATTRIBUTES = frozenset(
     {"shape", "dtype", "device", "ndim", "requires_grad", "is_leaf", "grad_fn", "is_cuda", "layout", "__name__"}
 )

@@ -66,12 +66,18 @@ class FunctionKnowledge:
     """What all callers have put models in, by path seen from inside."""
     frozen: dict[str, Setting] | None = None
     runs: dict[Run, None] = field(default_factory=dict)
+    forwards: set[cst.CSTNode] = field(default_factory=set)
+    """The forward passes that stand in it."""
     is_generator: bool = False
     reads_grad: bool = False
     entry: GradMode = GradMode.UNKNOWN
     entered_on: bool = False
     guard: Guard = Guard.NOBODY
     row: Function | None = None
+
+    def handed_in(self) -> frozenset[cst.CSTNode]:
+        """The forward passes that only its arguments come from: who calls it, knows what becomes of them."""
+        return frozenset[cst.CSTNode]().union(*(each.behind() for each in self.arguments.values())) - self.forwards
 
     def gist(self) -> object:
         """What other functions see of it."""
@@ -98,7 +104,6 @@ class ClassKnowledge:
     retrains: set[str] = field(default_factory=set)
     """Paths of ``self`` that some other method puts in a mode."""
     row: Class | None = None
-
 
     def gist(self) -> object:
         """What functions see of it."""
@@ -153,9 +158,9 @@ class Knowledge:
 
     def adds_nothing_to(self, before: Knowledge) -> bool:
         """Whether one more walk would find what the last one found."""
-        return all(
-            each.gist() == before.functions[node].gist() for node, each in self.functions.items()
-        ) and all(each.gist() == before.classes[node].gist() for node, each in self.classes.items())
+        return all(each.gist() == before.functions[node].gist() for node, each in self.functions.items()) and all(
+            each.gist() == before.classes[node].gist() for node, each in self.classes.items()
+        )
 
     def owners_of(self, method: str) -> list[cst.FunctionDef]:
         """The methods of that name in all classes of the file."""

@@ -150,3 +150,12 @@ class _Reader(cst.CSTVisitor):
 
 def _holds(node: cst.CSTNode, inner: cst.CSTNode) -> bool:
     return node is inner or any(_holds(each, inner) for each in node.children)
+
+
+def compared(node: cst.BaseExpression) -> tuple[str, tuple[cst.BaseExpression, ...]]:
+    """``==`` and both sides of a comparison for equality; any other expression as it is."""
+    if isinstance(node, cst.Comparison) and len(node.comparisons) == 1:
+        target = node.comparisons[0]
+        if isinstance(target.operator, cst.Equal):
+            return "==", (node.left, target.comparator)
+    return "", (node,)

@@ -10,8 +10,10 @@ from ..facts import (
     Assignment,
     Backward,
     Call,
+    Discarded,
     FileFacts,
     Forward,
+    InferenceUse,
     Loop,
     ModeSwitch,
     Reveal,
@@ -23,7 +25,21 @@ from ..facts import (
 from ..settings import Settings
 from .knowledge import Def, Knowledge
 
-Row = Assignment | Backward | Call | Forward | Loop | ModeSwitch | Reveal | Switch | Use | Write | Yield
+Row = (
+    Assignment
+    | Backward
+    | Call
+    | Discarded
+    | Forward
+    | InferenceUse
+    | Loop
+    | ModeSwitch
+    | Reveal
+    | Switch
+    | Use
+    | Write
+    | Yield
+)
 
 
 @dataclass(slots=True)
@@ -72,8 +88,10 @@ class Recorder:
             backwards=tuple(row for row in rows if isinstance(row, Backward)),
             writes=tuple(row for row in rows if isinstance(row, Write)),
             assignments=tuple(row for row in rows if isinstance(row, Assignment)),
+            discarded=tuple(row for row in rows if isinstance(row, Discarded)),
             mode_switches=tuple(row for row in rows if isinstance(row, ModeSwitch)),
             calls=tuple(row for row in rows if isinstance(row, Call)),
+            inference_uses=tuple(row for row in rows if isinstance(row, InferenceUse)),
             yields=tuple(row for row in rows if isinstance(row, Yield)),
             reveals=tuple(row for row in rows if isinstance(row, Reveal)),
         )

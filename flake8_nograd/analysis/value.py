@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import libcst as cst
 
-from ..facts import Cut, Kind, Leaf, Loss, Value
+from ..facts import Cut, Kind, Leaf, Loss, Switch, Value
 from ..grad import Answer, GradMode, Shift
 
 Definition = cst.FunctionDef | cst.Lambda | cst.ClassDef
@@ -52,6 +52,7 @@ class Abstract(NamedTuple):
     source: str = ""
     """Of parameters: the label of the model they belong to."""
     releafed: cst.CSTNode | None = None
+    block: Switch | None = None
 
     def fact(self) -> Value:
         """As the facts show it."""
@@ -69,11 +70,26 @@ class Abstract(NamedTuple):
             self.made_at,
             self.forwards,
             releafed=self.releafed,
+            block=self.block,
         )
 
     def gist(self) -> object:
         """What decides what can be claimed of it."""
-        return self.kind, self.requires_grad, self.is_leaf, self.is_inference, self.shift, self.definitions
+        known = self.kind, self.requires_grad, self.is_leaf, self.is_inference, self.made_under, self.cut
+        return known, self.shift, self.definitions
+
+    def behind(self) -> frozenset[cst.CSTNode]:
+        """The forward passes that it, or anything in it, was computed from."""
+        parts = (*(self.elements or ()), *((self.item,) if self.item is not None else ()))
+        return self.forwards.union(*(each.behind() for each in parts))
+
+    def without(self, forwards: frozenset[cst.CSTNode]) -> Abstract:
+        """The same, but for some of the forward passes that it was computed from."""
+        if not forwards & self.behind():
+            return self
+        elements = None if self.elements is None else tuple(each.without(forwards) for each in self.elements)
+        item = None if self.item is None else self.item.without(forwards)
+        return self._replace(forwards=self.forwards - forwards, elements=elements, item=item)
 
     def __or__(self, other: Abstract) -> Abstract:
         """Either value: where two branches meet."""
@@ -110,6 +126,7 @@ class Abstract(NamedTuple):
             parameter=self.parameter if self.parameter == other.parameter else None,
             source=self.source if self.source == other.source else "",
             releafed=self.releafed if self.releafed is other.releafed else None,
+            block=_either_block(self, other),
         )
 
 
@@ -126,6 +143,13 @@ def _either_kind(one: Abstract, other: Abstract) -> Kind:
     return Kind.UNKNOWN
 
 
+def _either_block(one: Abstract, other: Abstract) -> Switch | None:
+    """A number has no say in it: ``total = 0`` before the loop that adds tensors."""
+    if one.block is other.block or other.kind is Kind.PLAIN:
+        return one.block
+    return other.block if one.kind is Kind.PLAIN else None
+
+
 def _either_elements(
     one: tuple[Abstract, ...] | None, other: tuple[Abstract, ...] | None
 ) -> tuple[Abstract, ...] | None:
@@ -135,7 +159,7 @@ def _either_elements(
 
 
 UNKNOWN = Abstract()
-PLAIN = Abstract(kind=Kind.PLAIN, requires_grad=Answer.NO, is_inference=Answer.NO)
+PLAIN = Abstract(kind=Kind.PLAIN, requires_grad=Answer.NO, is_inference=Answer.NEVER)
 NONE = replace(PLAIN, is_none=True)
 DATA = Abstract(kind=Kind.DATA, requires_grad=Answer.NO)
 
@@ -165,17 +189,21 @@ def computed(node: cst.CSTNode, operands: list[Abstract], mode: GradMode, *, vie
         required = Answer.UNKNOWN
     cut = None
     if required is Answer.NO:
-        cut = next((each.cut for each in operands if each.cut and each.cut.how in NO_GRAD_CUTS), None)
+        without = [each for each in operands if each.requires_grad is Answer.NO]
+        cut = next((each.cut for each in without if each.cut and each.cut.how in NO_GRAD_CUTS), None)
         if cut is None and any(each.requires_grad is not Answer.NO for each in operands):
             cut = cut_by(mode, node)
         if cut is None:
             cut = next((each.cut for each in operands if each.cut), None)
-    inference = Answer.UNKNOWN
-    if mode is GradMode.INFERENCE:
-        inference = Answer.YES
-    elif not mode & GradMode.INFERENCE:
-        inference = operands[0].is_inference if view and operands else Answer.NO
     tensor = any(each.kind in TENSORS for each in operands)
+    inference = Answer.UNKNOWN
+    if view and operands:
+        # Of an ordinary tensor it is an ordinary one in inference mode too: truth test test_views_are_what_they_view.
+        inference = operands[0].is_inference
+    elif mode is GradMode.INFERENCE:
+        inference = Answer.YES if any(_is_surely_a_tensor(each) for each in operands) else Answer.UNKNOWN
+    elif not mode & GradMode.INFERENCE:
+        inference = Answer.NO
     return Abstract(
         kind=Kind.TENSOR if tensor else Kind.UNKNOWN,
         requires_grad=required,
@@ -187,20 +215,29 @@ def computed(node: cst.CSTNode, operands: list[Abstract], mode: GradMode, *, vie
         made_at=node,
         forwards=forwards,
         identity=frozenset({node}),
+        block=operands[0].block if view and operands else None,
     )
 
 
 def detached(node: cst.CSTNode, how: Loss, value: Abstract, mode: GradMode) -> Abstract:
     """The value without its graph."""
+    inference = value.is_inference
+    if how is Loss.NON_DIFFERENTIABLE:
+        inference = Answer.UNKNOWN
+        if mode is GradMode.INFERENCE and _is_surely_a_tensor(value):
+            inference = Answer.YES
+        elif not mode & GradMode.INFERENCE:
+            inference = Answer.NO
     return Abstract(
         kind=Kind.TENSOR,
         requires_grad=Answer.NO,
         is_leaf=Answer.YES,
-        is_inference=value.is_inference if mode is not GradMode.INFERENCE else Answer.YES,
+        is_inference=inference,
         cut=value.cut if value.requires_grad is Answer.NO and value.cut else Cut(how, node),
         made_under=mode,
         made_at=node,
         identity=frozenset({node}),
+        block=None if how is Loss.NON_DIFFERENTIABLE else value.block,
     )
 
 
@@ -229,6 +266,11 @@ def written(value: Abstract, sources: Sequence[Abstract], mode: GradMode) -> Abs
         cut=None,
         parameter=None,
     )
+
+
+def _is_surely_a_tensor(value: Abstract) -> bool:
+    """Data may be an array, and what a method of a model gives may be a number."""
+    return value.kind in {Kind.TENSOR, Kind.PARAMETER} and value.is_inference in {Answer.YES, Answer.NO}
 
 
 def rescaled(result: Abstract, operands: list[Abstract]) -> Abstract:

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import libcst as cst
 
 from .. import naming, torch_api
-from ..facts import Assignment, Form, Kind, Leaf, Loop, Manner, Purpose, Switch, Value, Yield
+from ..facts import Assignment, Discarded, Form, Kind, Leaf, Loop, Manner, Purpose, Switch, Value, Yield
 from ..grad import ANYTHING, INFERENCE, KEEP, NO_GRAD, UNREACHED, Answer, GradMode, Shift
-from .calls import Arguments, Restore
+from .calls import Arguments, changed
 from .context import Context
 from .entering import enter, framework_mode, parameters_of, role_of
 from .expressions import Expressions, path_of
 from .knowledge import ClassKnowledge, Def, FunctionKnowledge
-from .reading import bound_by, is_read_after, operation_on, place_of, places_in
+from .reading import bound_by, compared, is_read_after, operation_on, place_of, places_in
 from .recorder import Surroundings
 from .state import State
 from .value import NONE, PLAIN, UNKNOWN, Abstract, replace, written
@@ -106,8 +106,20 @@ class Walk(cst.CSTVisitor):
             value = self.expressions.call(node.value, is_statement=True)
         else:
             value = self.expressions.of(node.value)
+            self._discarded(node)
         self._switch_statement(node, value)
         return False
+
+    def _discarded(self, node: cst.Expr) -> None:
+        """The row of an attribute or a comparison that stands alone."""
+        context = self.context
+        operator, parts = compared(node.value)
+        first = parts[0]
+        if context.recorder.quiet or not isinstance(first, cst.Attribute):
+            return
+        value = replace(self._before(first), label=place_of(first))
+        holder = self._before(first.value).fact()
+        context.recorder.write(Discarded(node, context.place(), value.fact(), operator, parts, holder))
 
     def _switch_statement(self, node: cst.Expr, value: Abstract) -> None:
         context = self.context
@@ -194,7 +206,7 @@ class Walk(cst.CSTVisitor):
         if isinstance(target, cst.Name):
             before = context.state.names.get(target.value) or context.lookup(target.value)
         elif isinstance(target, cst.Attribute):
-            if self._flag(target, value):
+            if self._flag(node, target, value, source):
                 return
             before = self.expressions.of(target)
         elif isinstance(target, cst.Subscript):
@@ -231,12 +243,19 @@ class Walk(cst.CSTVisitor):
         before: Abstract,
         value: Abstract,
         source: cst.BaseExpression,
+        holder: Abstract | None = None,
     ) -> None:
         """The row of a binding."""
         context = self.context
-        path = place_of(target)
-        if context.recorder.quiet or not path:
+        if context.recorder.quiet:
             return
+        if holder is None and isinstance(target, cst.Attribute):
+            holder = self._before(target.value)
+        path = place_of(target)
+        if not path:
+            if holder is None or not isinstance(target, cst.Attribute):
+                return
+            path = f"{holder.label}.{target.attr.value}"
         operator, operand = operation_on(path, source)
         loop = next((each for each in reversed(context.here.loops) if path in each.binds), None)
         context.recorder.write(
@@ -251,6 +270,8 @@ class Walk(cst.CSTVisitor):
                 operand,
                 isinstance(node, cst.AnnAssign)
                 or (isinstance(node, cst.Assign) and len(node.targets) == 1 and node.targets[0].target is target),
+                None if holder is None else holder.fact(),
+                target,
                 not (isinstance(loop, Loop) and isinstance(loop.anchor, cst.For))
                 or is_read_after(loop.anchor, node, path),
             )
@@ -270,7 +291,9 @@ class Walk(cst.CSTVisitor):
         context.recorder.quiet -= 1
         return tuple(found)
 
-    def _flag(self, target: cst.Attribute, value: Abstract) -> bool:
+    def _flag(
+        self, node: cst.BaseSmallStatement, target: cst.Attribute, value: Abstract, source: cst.BaseExpression
+    ) -> bool:
         """``x.requires_grad = ...``, ``x.data = ...``, ``x.grad = ...``: changes of a tensor."""
         context = self.context
         name = target.attr.value
@@ -278,35 +301,20 @@ class Walk(cst.CSTVisitor):
             return False
         base = self.expressions.of(target.value)
         if name == "requires_grad":
+            self._bound(node, target, base, value, source, base)
             if base.label == "self" or base.kind is Kind.MODEL:
                 # On a module this sets a plain attribute: truth test test_module_requires_grad.
                 context.use(value, target, Purpose.STORED)
-                self._plain_attribute(target, base, value)
                 return True
             answer = Answer.UNKNOWN
             if isinstance(value.constant, bool):
                 answer = Answer.YES if value.constant else Answer.NO
-            self._plain_attribute(target, base, value)
             self.expressions.calls.set_requires_grad(target, base, answer)
             return True
         if name == "data" and base.kind in {Kind.TENSOR, Kind.PARAMETER}:
             self.expressions.calls.write(target, base, Manner.DATA, ".data =", [value])
             return True
         return False
-
-    def _plain_attribute(self, target: cst.Attribute, base: Abstract, value: Abstract) -> None:
-        context = self.context
-        statement = context.here.statement
-        context.recorder.write(
-            Assignment(
-                statement,
-                context.place(),
-                replace(base, label=path_of(target) or f"{base.label}.requires_grad").fact(),
-                value.fact(),
-                target,
-                (),
-            )
-        )
 
     def _store_item(self, target: cst.Subscript, value: Abstract) -> None:
         context = self.context
@@ -354,14 +362,14 @@ class Walk(cst.CSTVisitor):
         )
         if path and reads_grad and target.leaf is None and target.is_leaf is not Answer.NO and _may_be_leaf(target):
             target = replace(target, kind=Kind.TENSOR, leaf=Leaf.HAS_GRAD, requires_grad=Answer.YES)
-        if target.kind in {Kind.TENSOR, Kind.PARAMETER}:
+        if target.kind in {Kind.TENSOR, Kind.PARAMETER} or target.is_inference is Answer.YES:
             data = isinstance(node.target, cst.Attribute) and node.target.attr.value == "data"
             manner = Manner.DATA if data else Manner.AUGMENTED
             self.expressions.calls.write(node, target, manner, operation, [value])
         context.use(value, node, Purpose.ACCUMULATED, into=path)
         if not path:
             return False
-        result = self._augmented(node, target, value)
+        result = context.marked(self._augmented(node, target, value))
         if path in context.state.names or isinstance(node.target, cst.Name):
             context.state.names[path] = result
             if isinstance(node.target, cst.Name):
@@ -387,9 +395,7 @@ class Walk(cst.CSTVisitor):
     def visit_Return(self, node: cst.Return) -> bool:
         """``return value``."""
         context = self.context
-        value = self.expressions.of(node.value)
-        context.use(value, node, Purpose.RETURNED)
-        context.escapes(value)
+        value = self._returned(node, context.marked(self.expressions.of(node.value)))
         learning = context.learning()
         if learning is not None and value.kind is Kind.FUNCTION and value.shift is not None and not value.definitions:
             learning.wraps = value.shift
@@ -398,6 +404,16 @@ class Walk(cst.CSTVisitor):
             self._leave(learning)
         context.state.reached = False
         return False
+
+    def _returned(self, node: cst.CSTNode, value: Abstract) -> Abstract:
+        """What goes back to the callers; what they handed in, they know without us."""
+        context = self.context
+        known, learning = context.function(), context.learning()
+        if known is not None and learning is not None:
+            value = value.without(known.handed_in() - learning.forwards)
+        context.use(value, node, Purpose.RETURNED)
+        context.escapes(value)
+        return value
 
     def _leave(self, learning: FunctionKnowledge) -> None:
         mode = self._unwound(0)
@@ -763,6 +779,7 @@ class Walk(cst.CSTVisitor):
             value = self.expressions.calls.switch(value.api, _NO_ARGUMENTS)
             called = False
         if value.kind is Kind.SWITCH and value.shift is not None:
+            self.expressions.calls.runs_now(value)
             shift, restores = value.shift, value.restores
         elif value.kind is Kind.INSTANCE:
             shift, restores = self._class_manager(value)
@@ -875,6 +892,8 @@ class Walk(cst.CSTVisitor):
             switch = value if value.shift is not None else self.expressions.calls.switch(value.api, _NO_ARGUMENTS)
             return switch.shift or KEEP
         if value.kind in {Kind.SWITCH, Kind.FUNCTION} and value.shift is not None:
+            # A manager of the file runs whenever the function is called.
+            context.escapes(replace(value, kind=Kind.FUNCTION))
             return value.shift
         for definition in value.definitions:
             if not isinstance(definition, cst.ClassDef):
@@ -947,9 +966,7 @@ class Walk(cst.CSTVisitor):
         enter(context, node, deferred.owner, known)
         if isinstance(node, cst.Lambda):
             here.statement = here.block = node
-            value = self.expressions.of(node.body)
-            context.use(value, node, Purpose.RETURNED)
-            learning.returns = value
+            learning.returns = self._returned(node, self.expressions.of(node.body))
             self._leave(learning)
         else:
             here.statement = here.block = node.body
@@ -975,11 +992,6 @@ class Walk(cst.CSTVisitor):
                 known.training = kept
             else:
                 known.frozen = kept
-
-
-def changed(mode: Shift, shift: Shift) -> Shift:
-    """The mode since entry, after a switch."""
-    return shift.after() if isinstance(shift, Restore) else mode.then(shift)
 
 
 def _names_in(node: cst.BaseExpression) -> list[tuple[str, cst.BaseExpression]]:

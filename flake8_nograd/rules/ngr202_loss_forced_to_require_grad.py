@@ -67,7 +67,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..facts import Differentiation, FileFacts
+from ..facts import Backward, Differentiation, FileFacts, Kind
 from ..rule import Finding, rule
 
 
@@ -85,6 +85,17 @@ def check(facts: FileFacts) -> Iterator[Finding]:
             continue
         if function is not None and function.is_test:
             continue
+        if each.how is Differentiation.AUTOGRAD_GRAD and not _wants_weights(facts, each):
+            continue
         reported.add(each.anchor)
         loss = f"`{each.target.label}`" if each.target.label else "what is differentiated here"
         yield Finding(each.anchor, {"loss": loss}, also=each.target.releafed)
+
+
+def _wants_weights(facts: FileFacts, backward: Backward) -> bool:
+    """Whether ``torch.autograd.grad`` is asked for the gradients of parameters, not of that leaf itself."""
+    for call in facts.calls:
+        if call.anchor is backward.anchor:
+            inputs = [*call.arguments[1:2], *(value for name, value in call.keywords if name == "inputs")]
+            return all(each.kind in {Kind.PARAMETER, Kind.PARAMETERS} for each in inputs)
+    return False

@@ -26,8 +26,8 @@ Use instead:
 
 
     def step(model, lr):
-        with torch.no_grad():
-            for p in model.parameters():
+        for p in model.parameters():
+            with torch.no_grad():
                 p -= lr * p.grad
 
 Fix safety:
