@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--torch-version", help="the oldest torch that the project supports")
     parser.add_argument("--isolated", action="store_true", help="read no configuration")
     parser.add_argument("--stdin-filename", default="<stdin>", help="name of what standard input holds")
-    parser.add_argument("--output-format", choices=("text", "concise", "json"), default="text")
+    parser.add_argument("--output-format", choices=report.FORMATS, default="text")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto")
     parser.add_argument("--explain", metavar="CODE", help="show the documentation of a rule")
     parser.add_argument("--list-rules", action="store_true", help="list all rules")
@@ -163,13 +163,15 @@ def _run(given: argparse.Namespace, options: Options) -> int:
         writes_nothing = given.check or given.diff
         found = tuple(_checked(outcome, options)) if writes_nothing and result.fixed else result.remaining
         reports.append((outcome.filename, found))
-        if given.output_format != "json" and not given.diff:
+        if given.output_format in report.BY_LINE and not given.diff:
+            if not writes_nothing:
+                print(*report.fixed(outcome.filename, result.fixed), sep="\n", end="\n" if result.fixed else "")
             source = Source.read(outcome.before, outcome.filename) if writes_nothing else result.source
             _print_findings(source, found, given)
-    if given.output_format == "json":
-        print(report.as_json(reports))
+    if given.output_format not in report.BY_LINE and not given.diff:
+        print(report.whole(given.output_format, reports))
     remaining = sum(len(found) for _, found in reports)
-    if given.output_format != "json":
+    if given.output_format in report.BY_LINE:
         _summary(count, remaining, writes_nothing=given.check or given.diff)
     if trouble:
         return TROUBLE
@@ -225,11 +227,13 @@ def _standard_input(given: argparse.Namespace, options: Options) -> int:
     found: Sequence[Reported] = result.remaining
     if given.check or given.diff:
         found = tuple(_checked(outcome, options))
-    if given.output_format == "json":
-        print(report.as_json([(given.stdin_filename, found)]), file=sys.stderr)
+    # The text goes to standard output, unless nothing is to change.
+    out = sys.stdout if given.check else sys.stderr
+    if given.output_format not in report.BY_LINE:
+        print(report.whole(given.output_format, [(given.stdin_filename, found)]), file=out)
     else:
         for line in report.concise(given.stdin_filename, found):
-            print(line, file=sys.stderr)
+            print(line, file=out)
     if any(each.code == NOT_ANALYSED.code for each in found):
         return TROUBLE
     return FINDINGS if found else CLEAN

@@ -174,3 +174,21 @@ def test_codemod(bad: Path) -> None:
     )
     assert result.returncode == 0, result.stderr
     assert bad.read_text() == GOOD
+
+
+def test_github_annotations(bad: Path) -> None:
+    result = run("flake8_nograd", "--check", "--isolated", "--output-format", "github", "bad.py", cwd=bad.parent)
+    assert result.stdout.startswith(b"::error title=nograd-fix (NGR101),file=bad.py,line=8,col=5,endLine=")
+
+
+def test_sarif(bad: Path) -> None:
+    result = run("flake8_nograd", "--check", "--isolated", "--output-format", "sarif", "bad.py", cwd=bad.parent)
+    ran = json.loads(result.stdout)["runs"][0]
+    assert [each["ruleId"] for each in ran["results"]] == ["NGR101"]
+    assert ran["results"][0]["locations"][0]["physicalLocation"]["region"]["startLine"] == 8
+    assert [each["id"] for each in ran["tool"]["driver"]["rules"]] == ["NGR101"]
+
+
+def test_says_what_it_fixed(bad: Path) -> None:
+    result = run("flake8_nograd", "--isolated", "bad.py", cwd=bad.parent)
+    assert b"bad.py:8:5: fixed NGR101 " in result.stdout
