@@ -1,0 +1,257 @@
+"""Runs a program on torch, and writes down what is true at its points.
+
+Each run has a thread of its own: grad mode belongs to the thread, so nothing that a
+program leaves behind reaches the next one.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import CodeType, FrameType
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from flake8_nograd.grad import GradMode
+
+FILENAME = "<program>"
+
+
+class Seen(NamedTuple):
+    """What is true at a point, in one visit."""
+
+    mode: GradMode
+    kind: str
+    """``tensor``, ``module``, ``none`` or ``other``."""
+    requires_grad: bool | None = None
+    is_leaf: bool | None = None
+    is_inference: bool | None = None
+    training: bool | None = None
+    made_under: GradMode | None = None
+    cuts: frozenset[tuple[GradMode, int]] = frozenset()
+    """The operations without grad mode that it was computed by: the mode and the lines on the way to them."""
+
+
+@dataclass
+class Run:
+    """What happened in one run."""
+
+    points: dict[int, set[Seen]] = field(default_factory=lambda: defaultdict(set))
+    lines: Counter[int] = field(default_factory=Counter)
+    """How often each line was begun."""
+    failures: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
+    """What was raised by each line itself, caught or not."""
+    cuts: dict[int, list[frozenset[tuple[GradMode, int]]]] = field(default_factory=lambda: defaultdict(list))
+    """Of what ``backward`` was called on, by line."""
+    forwards: dict[int, list[bool]] = field(default_factory=lambda: defaultdict(list))
+    """Whether forward passes recorded a graph, by each line on the way to them."""
+    printed: list[object] = field(default_factory=list)
+    left: dict[str, object] = field(default_factory=dict)
+    """What the names of the module hold at the end."""
+    error: BaseException | None = None
+
+
+def run(text: str, seed: int) -> Run:
+    """Run a program; ``coin()``, ``roll()`` and ``fail()`` follow the seed."""
+    result = Run()
+    code = compile(text, FILENAME, "exec")
+    thread = threading.Thread(target=_in_thread, args=(code, seed, result))
+    thread.start()
+    thread.join()
+    return result
+
+
+def mode_now() -> GradMode:
+    """The grad mode of this thread."""
+    if torch.is_inference_mode_enabled():
+        return GradMode.INFERENCE
+    return GradMode.ON if torch.is_grad_enabled() else GradMode.OFF
+
+
+def _in_thread(code: CodeType, seed: int, result: Run) -> None:
+    torch.manual_seed(seed)
+    names = _names(random.Random(seed), result)
+    tracer = _Tracer(result)
+    _CURRENT.run = result
+    sys.settrace(tracer.enter)
+    try:
+        with _Watch(result):
+            exec(code, names)
+    except Exception as error:  # noqa: BLE001 - whatever the program raises
+        result.error = error.with_traceback(None)
+    finally:
+        sys.settrace(None)
+        _CURRENT.run = None
+    with torch.inference_mode(False):
+        result.left = {
+            name: frozen(value)
+            for name, value in names.items()
+            if not name.startswith("_") and isinstance(value, torch.Tensor | nn.Module | list | dict)
+        }
+    names.clear()
+
+
+def _names(chance: random.Random, result: Run) -> dict[str, Any]:
+    def reveal(value: object, point: int) -> object:
+        with torch._C.DisableTorchFunction():
+            result.points[point].add(_seen(value))
+        return value
+
+    def show(*values: object) -> None:
+        with torch._C.DisableTorchFunction():
+            result.printed.extend(frozen(value) for value in values)
+
+    def fail() -> None:
+        if chance.random() < 0.5:
+            raise ValueError("as it happens")
+
+    return {
+        "__name__": "__main__",
+        "reveal": reveal,
+        "print": show,
+        "coin": lambda: chance.random() < 0.5,
+        "roll": lambda: chance.randrange(3),
+        "fail": fail,
+    }
+
+
+def frozen(value: object) -> object:
+    """A value that can be compared bit for bit, and does not change."""
+    if isinstance(value, torch.Tensor):
+        plain = value.detach().contiguous()
+        return (str(plain.dtype), tuple(plain.shape), plain.numpy().tobytes())
+    if isinstance(value, nn.Module):
+        return {name: frozen(each) for name, each in value.state_dict().items()}
+    if isinstance(value, list | tuple):
+        return [frozen(each) for each in value]
+    if isinstance(value, dict):
+        return {str(key): frozen(each) for key, each in value.items()}
+    return repr(value) if isinstance(value, int | float | str | None) else type(value).__name__
+
+
+def _seen(value: object) -> Seen:
+    mode = mode_now()
+    if isinstance(value, torch.Tensor):
+        return Seen(
+            mode,
+            "tensor",
+            value.requires_grad,
+            value.is_leaf,
+            value.is_inference(),
+            None,
+            getattr(value, "made_under", None),
+            getattr(value, "cuts", frozenset()),
+        )
+    if isinstance(value, nn.Module):
+        return Seen(mode, "module", training=value.training)
+    return Seen(mode, "none" if value is None else "other")
+
+
+def _lines() -> list[int]:
+    """The lines of the program that are being run, innermost first."""
+    frame: FrameType | None = sys._getframe(1)
+    found = []
+    while frame is not None:
+        if frame.f_code.co_filename == FILENAME:
+            found.append(frame.f_lineno)
+        frame = frame.f_back
+    return found
+
+
+class _Watch(TorchFunctionMode):
+    """Notes on each new tensor under which mode it was made, and where its graph was cut."""
+
+    def __init__(self, result: Run) -> None:
+        super().__init__()
+        self.result = result
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        name = getattr(func, "__name__", "")
+        given = [*_tensors(args), *_tensors(tuple((kwargs or {}).values()))]
+        if name in {"backward", "grad"} and given:
+            self.result.cuts[_lines()[0]].append(getattr(given[0], "cuts", frozenset()))
+        mode = mode_now()
+        made = func(*args, **(kwargs or {}))
+        if made is None and name == "__setitem__":
+            made = given[0]
+        known = {id(each) for each in given}
+        for each in _tensors((made,)):
+            if name == "__get__" and getattr(func, "__self__", None) is torch.Tensor.grad:
+                continue
+            cuts = frozenset[tuple[GradMode, int]]()
+            if name not in _FRESH and (each.dtype.is_floating_point):
+                cuts = cuts.union(*(getattr(held, "cuts", ()) for held in given))
+                if mode is not GradMode.ON and given:
+                    cuts |= {(mode, line) for line in _lines()}
+            if id(each) not in known:
+                each.made_under = mode
+                each.cuts = cuts
+            elif cuts and not each.requires_grad:
+                each.cuts = cuts
+        return made
+
+
+_FRESH = frozenset({"zeros_like", "ones_like", "new_ones", "new_zeros", "randn_like", "_make_subclass"})
+
+
+def _tensors(values: tuple[Any, ...]) -> list[Any]:
+    found = []
+    for each in values:
+        if isinstance(each, torch.Tensor):
+            found.append(each)
+        elif isinstance(each, list | tuple):
+            found += _tensors(tuple(each))
+    return found
+
+
+_WITHIN_LINES = frozenset({"<lambda>", "<genexpr>", "<listcomp>", "<setcomp>", "<dictcomp>"})
+
+
+class _Tracer:
+    """Counts the lines that are begun, and those that raise."""
+
+    def __init__(self, result: Run) -> None:
+        self.result = result
+        self.raised: BaseException | None = None
+
+    def enter(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
+        return self.step if frame.f_code.co_filename == FILENAME else None
+
+    def step(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any]:
+        if event == "line" and frame.f_code.co_name not in _WITHIN_LINES:
+            self.result.lines[frame.f_lineno] += 1
+        elif event == "exception":
+            _, error, _ = argument
+            if error is not self.raised and isinstance(error, RuntimeError):
+                self.raised = error
+                self.result.failures[frame.f_lineno].append(str(error))
+        return self.step
+
+
+class _Current(threading.local):
+    run: Run | None = None
+
+
+_CURRENT = _Current()
+
+
+def _after_forward(module: nn.Module, given: Any, made: Any) -> None:
+    result = _CURRENT.run
+    if result is not None:
+        with torch._C.DisableTorchFunction():
+            recorded = any(each.requires_grad for each in _tensors((made,)))
+        for line in set(_lines()):
+            result.forwards[line].append(recorded)
+
+
+nn.modules.module.register_module_forward_hook(_after_forward)
+torch.set_num_threads(1)
