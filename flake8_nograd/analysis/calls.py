@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import libcst as cst
 
@@ -32,7 +33,7 @@ from ..grad import INFERENCE as INFERENCE_SHIFT
 from ..grad import NO_GRAD as NO_GRAD_SHIFT
 from ..grad import NOT_INFERENCE as NOT_INFERENCE_SHIFT
 from .context import Context
-from .knowledge import Def, Run
+from .knowledge import Def, FunctionKnowledge, Run
 from .state import Setting, setting_of
 from .value import (
     DATA,
@@ -50,6 +51,7 @@ from .value import (
 )
 
 OFF = NO_GRAD_SHIFT | INFERENCE_SHIFT
+Key = TypeVar("Key", int, str)
 
 
 @dataclass(slots=True)
@@ -225,11 +227,26 @@ class Calls:
         self._transfer(definition, paths)
         for each in given.all():
             self.context.escapes(each)
+        if known is not None:
+            self._left_behind(node, known, bound, given)
         if known is None or known.returns is None:
             return Abstract(forwards=_forwards(given.all()), made_at=node)
         if not known.is_generator and not known.decorators:
             context.state.mode = context.state.mode.then(known.leaves)
         return self._result(node, known.returns, bound, given, self._runs(node, definition, paths))
+
+    def _left_behind(self, node: cst.Call, known: FunctionKnowledge, bound: int, given: Arguments) -> None:
+        """What a call puts into containers, and binds names to, that are seen from here."""
+        context = self.context
+        for position, value in known.stores.items():
+            container = given.at(position - bound, known.parameters[position])
+            if container is not None and container.label:
+                self.put_into(node, container, [value])
+        for (scope, name), value in known.rebinds.items():
+            if scope is not context.here.scopes[0]:
+                context.rebinds(scope, name, value)
+            elif name in context.state.names:
+                context.state.names[name] |= value
 
     def _hand_over(self, parameters: tuple[str, ...], bound: int, callee: Abstract, given: Arguments) -> dict[str, str]:
         """From access paths inside the function to paths here."""
@@ -640,9 +657,8 @@ class Calls:
         context = self.context
         if name in {"append", "extend", "add", "insert", "appendleft", "update", "setdefault"}:
             for each in given.all():
-                context.use(each, node, Purpose.ACCUMULATED, into=receiver.label)
                 context.escapes(each)
-            self.put_into(receiver, given.all())
+            self.put_into(node, receiver, given.all())
             return NONE
         if name == "items":
             item = receiver.item or UNKNOWN
@@ -658,18 +674,28 @@ class Calls:
         self._handed_on(node, f"{receiver.label}.{name}", given, known=True)
         return Abstract(forwards=receiver.forwards | _forwards(given.all()))
 
-    def put_into(self, container: Abstract, values: list[Abstract]) -> None:
-        """Something is stored in a container that has a name."""
-        state = self.context.state
-        known = state.names.get(container.label)
-        if known is None:
-            return
-        item = known.item
+    def put_into(self, node: cst.CSTNode, container: Abstract, values: list[Abstract]) -> None:
+        """Something is stored in a container: under its name, and for those who see it from elsewhere."""
+        context = self.context
+        path = container.label
+        purpose = Purpose.STORED if context.outlives(path) else Purpose.ACCUMULATED
         for each in values:
-            item = each if item is None else item | each
-        state.names[container.label] = replace(
-            known, item=item, elements=None, forwards=known.forwards | _forwards(values)
-        )
+            context.use(each, node, purpose, into=path)
+        after = _with(container, values)
+        if path in context.state.names:
+            context.state.names[path] = after
+        learning = context.learning()
+        if learning is None or not path:
+            return
+        root, dot, rest = path.partition(".")
+        owner = context.here.owner
+        if root == "self" and owner is not None and dot and "." not in rest:
+            _merge(context.learned.classes[owner].attributes, rest, after)
+        elif container.parameter is not None and not dot:
+            for each in values:
+                _merge(learning.stores, container.parameter, each)
+        elif not dot and (path not in context.state.names or path in context.here.elsewhere):
+            context.learned.bind(context.scope_of(path), path, replace(after, parameter=None, identity=frozenset()))
 
     # --- tensors ----------------------------------------------------------------
 
@@ -682,9 +708,11 @@ class Calls:
         ):
             if name != "add" or given.is_statement:
                 for each in given.all():
-                    purpose = Purpose.CALL if name in {"update", "add"} else Purpose.ACCUMULATED
-                    context.use(each, node, purpose, callee=f"{receiver.label}.{name}", into=receiver.label)
                     context.escapes(each)
+                if name in {"update", "add"}:
+                    self._handed_on(node, f"{receiver.label}.{name}", given)
+                else:
+                    self.put_into(node, receiver, given.all())
                 self._row(node, f".{name}", receiver, given)
                 return Abstract(forwards=receiver.forwards | _forwards(given.all()))
         if name in {"items", "values"} and receiver.kind is Kind.UNKNOWN:
@@ -1082,10 +1110,21 @@ class Restore(Shift):
         return Shift(_restored(now.on, self.on), _restored(now.off, self.off), _restored(now.inference, self.inference))
 
 
-def _merge(table: dict[int, Abstract], position: int, value: Abstract) -> None:
+def _merge(table: dict[Key, Abstract], key: Key, value: Abstract) -> None:
     clean = replace(value, parameter=None, identity=frozenset(), label="")
-    known = table.get(position)
-    table[position] = clean if known is None else known | clean
+    known = table.get(key)
+    table[key] = clean if known is None else known | clean
+
+
+def _with(container: Abstract, values: list[Abstract]) -> Abstract:
+    """A container, or a tensor that is used as one, after something was put into it."""
+    forwards = container.forwards | _forwards(values)
+    if container.kind not in {Kind.CONTAINER, Kind.UNKNOWN}:
+        return replace(container, forwards=forwards)
+    item = container.item
+    for each in values:
+        item = each if item is None else item | each
+    return replace(container, item=item, elements=None, forwards=forwards)
 
 
 def _copied(node: cst.Call, name: str, content: Abstract | None) -> Cut:

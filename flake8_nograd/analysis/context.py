@@ -137,6 +137,31 @@ class Context:
             )
         return self.named(found, name)
 
+    def scope_of(self, name: str) -> Definition | None:
+        """The function around this one that binds a name; ``None`` for the module."""
+        for scope in self.here.scopes[1:]:
+            if isinstance(scope, cst.FunctionDef) and any(
+                name in knowledge.bindings.get(scope, {}) for knowledge in (self.learned, self.known)
+            ):
+                return scope
+        return None
+
+    def outlives(self, path: str) -> bool:
+        """Whether what is stored there is seen by others when the function has returned."""
+        root = path.partition(".")[0]
+        if self.here.function is None:
+            return False
+        held = self.state.names.get(root)
+        return held is None or held.parameter is not None or root in self.here.elsewhere or root != path
+
+    def rebinds(self, scope: Definition | None, name: str, value: Abstract) -> None:
+        """The function at hand binds a name of another scope."""
+        learning = self.learning()
+        if learning is not None:
+            clean = replace(value, parameter=None, identity=frozenset(), label="")
+            before = learning.rebinds.get((scope, name))
+            learning.rebinds[scope, name] = clean if before is None else before | clean
+
     def _lookup_outside(self, name: str) -> Abstract | None:
         inner, *outer = self.here.scopes
         scopes: list[Definition | None] = [scope for scope in outer if not isinstance(scope, cst.ClassDef)]

@@ -121,7 +121,7 @@ class Expressions:
                     context.put(what, name, setting.answer)
         context.state.names[name] = value
         if "." not in name:
-            context.learned.bind(context.here.scopes[0], name, value)
+            context.learned.bind(context.here.elsewhere.get(name, context.here.scopes[0]), name, value)
 
     def _name(self, name: str) -> Abstract:
         if name in {"True", "False"}:

@@ -56,6 +56,10 @@ class FunctionKnowledge:
     """The modes a framework calls it under."""
     arguments: dict[int, Abstract] = field(default_factory=dict)
     returns: Abstract | None = None
+    stores: dict[int, Abstract] = field(default_factory=dict)
+    """What it puts into the containers that it is given, by their position."""
+    rebinds: dict[tuple[Definition | None, str], Abstract] = field(default_factory=dict)
+    """What it binds names of other scopes to (``global``, ``nonlocal``), calls in it included."""
     leaves: Shift = KEEP
     """How grad mode has changed when it returns."""
     yields: Shift | None = None
@@ -85,6 +89,8 @@ class FunctionKnowledge:
             (self.entry, self.entered_on, self.guard, self.own, self.leaves, self.yields, self.wraps),
             None if self.returns is None else self.returns.gist(),
             [(position, value.gist()) for position, value in sorted(self.arguments.items())],
+            [(position, value.gist()) for position, value in sorted(self.stores.items())],
+            [(place, value.gist()) for place, value in self.rebinds.items()],
         )
 
 

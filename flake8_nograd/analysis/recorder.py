@@ -24,6 +24,7 @@ from ..facts import (
 )
 from ..settings import Settings
 from .knowledge import Def, Knowledge
+from .value import Definition
 
 Row = (
     Assignment
@@ -50,6 +51,8 @@ class Surroundings:
     owner: cst.ClassDef | None = None
     scopes: tuple[cst.FunctionDef | cst.Lambda | cst.ClassDef | None, ...] = (None,)
     """The scopes that names are looked up in, innermost first."""
+    elsewhere: dict[str, Definition | None] = field(default_factory=dict)
+    """The names that the function at hand declares ``global`` or ``nonlocal``, and the scope they belong to."""
     loops: tuple[Loop, ...] = ()
     switches: tuple[Switch, ...] = ()
     statement: cst.CSTNode | None = None

@@ -217,7 +217,16 @@ class Walk(cst.CSTVisitor):
             self._unpacked(node, target, value, source)
         if isinstance(target, cst.Name | cst.Attribute):
             self._bound(node, target, before, value, source)
+        if isinstance(target, cst.Name):
+            self._rebound(node, target.value, value)
         self.expressions.assign_target(target, self._kept(value))
+
+    def _rebound(self, node: cst.CSTNode, name: str, value: Abstract) -> None:
+        """A name of another scope is bound: its value outlives the function."""
+        context = self.context
+        if name in context.here.elsewhere:
+            context.use(value, node, Purpose.STORED, into=name)
+            context.rebinds(context.here.elsewhere[name], name, value)
 
     def _unpacked(
         self, node: cst.BaseSmallStatement, target: cst.Tuple | cst.List, value: Abstract, source: cst.BaseExpression
@@ -324,17 +333,12 @@ class Walk(cst.CSTVisitor):
                 self.expressions.of(element.slice.value)
         context.escapes(value)
         if base.kind in {Kind.CONTAINER, Kind.STATE, Kind.PLAIN}:
-            context.use(value, target, Purpose.ACCUMULATED, into=base.label)
-            self.expressions.calls.put_into(base, [value])
+            self.expressions.calls.put_into(target, base, [value])
             return
         if base.kind in {Kind.TENSOR, Kind.PARAMETER, Kind.DATA}:
             manner = Manner.DATA if base.label.endswith(".data") else Manner.ITEM
             self.expressions.calls.write(target, base, manner, "[...] =", [value], view=True)
-        context.use(value, target, Purpose.ACCUMULATED, into=base.label)
-        if base.label and value.forwards:
-            known = context.state.names.get(base.label)
-            if known is not None:
-                context.state.names[base.label] = replace(known, forwards=known.forwards | value.forwards)
+        self.expressions.calls.put_into(target, base, [value])
 
     def visit_AnnAssign(self, node: cst.AnnAssign) -> bool:
         """``a: T = value``."""
@@ -373,7 +377,9 @@ class Walk(cst.CSTVisitor):
         if path in context.state.names or isinstance(node.target, cst.Name):
             context.state.names[path] = result
             if isinstance(node.target, cst.Name):
-                context.learned.bind(context.here.scopes[0], path, replace(result, identity=frozenset()))
+                scope = context.here.elsewhere.get(path, context.here.scopes[0])
+                context.learned.bind(scope, path, replace(result, identity=frozenset()))
+                self._rebound(node, path, result)
         return False
 
     def _augmented(self, node: cst.AugAssign, target: Abstract, value: Abstract) -> Abstract:
@@ -484,10 +490,16 @@ class Walk(cst.CSTVisitor):
 
     def visit_Global(self, node: cst.Global) -> bool:
         """``global name``: known at module level, whatever order functions run in."""
+        if self.context.here.function is not None:
+            self.context.here.elsewhere.update((each.name.value, None) for each in node.names)
         return False
 
     def visit_Nonlocal(self, node: cst.Nonlocal) -> bool:
         """``nonlocal name``."""
+        for each in node.names:
+            scope = self.context.scope_of(each.name.value)
+            if scope is not None:
+                self.context.here.elsewhere[each.name.value] = scope
         return False
 
     def visit_TypeAlias(self, node: cst.TypeAlias) -> bool:
@@ -963,6 +975,7 @@ class Walk(cst.CSTVisitor):
         context.state = State()
         here.function, here.owner, here.scopes = node, deferred.owner, deferred.scopes
         here.loops, here.switches, here.tests, here.branches = (), (), (), ()
+        here.elsewhere = {}
         enter(context, node, deferred.owner, known)
         if isinstance(node, cst.Lambda):
             here.statement = here.block = node

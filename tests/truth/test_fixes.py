@@ -28,25 +28,13 @@ from .graphs import Saved, watch
 
 PROGRAMS = Path(__file__).parent / "programs"
 
-_STORED = "false alarm with a fix called safe: what goes into a container that is not local counts as kept by nobody"
 KNOWN: dict[tuple[str, str], str] = {
     (
         "mended",
         "evaluations/callback_and_progress",
     ): "missed alarm: the function is only called in a lambda that is handed on",
-    ("unasked", "unsafe/features_for_a_probe"): _STORED,
     ("moves", "updates/weight_init"): "missed alarm: `isinstance(m, nn.Linear)` says what `m.weight` is",
     ("moves", "updates/sgd_dictionary"): "missed alarm: an item whose `.grad` is read is a leaf: `params[name]`",
-    **{
-        (test, f"legitimate/{name}"): _STORED
-        for test in ("silent", "untouched")
-        for name in (
-            "features_stored_for_finetuning",
-            "stored_in_an_argument",
-            "stored_in_a_global",
-            "stored_by_nonlocal",
-        )
-    },
 }
 """Programs that show an error of ours, by test: each is to be mended, not the program."""
 
