@@ -334,6 +334,12 @@ def changes_in_place(method: str) -> bool:
     )
 
 
+def in_place_function(name: str) -> str:
+    """The operation of a function that changes its first argument: ``clamp_`` of ``torch.clamp_``; empty for others."""
+    module, _, last = name.rpartition(".")
+    return last if module in {"torch", "torch.nn.functional"} and changes_in_place(last) else ""
+
+
 FOREACH_PREFIX = "torch._foreach_"
 """Functions on lists of tensors; with a final underscore they change them in place."""
 

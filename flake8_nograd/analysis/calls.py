@@ -919,8 +919,13 @@ class Calls:
             self.write(node, given.keywords["out"], Manner.OUT, "out", given.positional)
         if name.startswith(torch_api.FOREACH_PREFIX) and last.endswith("_") and given.positional:
             target = given.positional[0]
-            self.write(node, target.item or target, Manner.FOREACH, last, given.positional[1:])
+            for each in target.elements or (target.item or target,):
+                self.write(node, each, Manner.FOREACH, last, given.positional[1:])
             return NONE
+        operation = torch_api.in_place_function(name) or ("inplace=True" if _is_true(given.at(-1, "inplace")) else "")
+        if operation and given.positional:
+            self.write(node, given.positional[0], Manner.METHOD, operation, given.positional[1:])
+            return given.positional[0]
         if (plain and last in torch_api.FACTORIES) or name == "torch.autograd.Variable":
             return self._factory(node, name, given, mode)
         if name.startswith("torch.nn.init."):
@@ -1108,6 +1113,10 @@ class Restore(Shift):
     def after(self, now: Shift) -> Shift:
         """The mode since entry."""
         return Shift(_restored(now.on, self.on), _restored(now.off, self.off), _restored(now.inference, self.inference))
+
+
+def _is_true(flag: Abstract | None) -> bool:
+    return flag is not None and flag.constant is True
 
 
 def _merge(table: dict[Key, Abstract], key: Key, value: Abstract) -> None:

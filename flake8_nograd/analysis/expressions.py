@@ -236,6 +236,9 @@ class Expressions:
             if any(each.kind is not Kind.PLAIN for each in keys):
                 # Indices in a tensor pick copies.
                 result = replace(result, is_inference=Answer.UNKNOWN)
+            if base.made_at in base.forwards:
+                # What a model gives may be a tuple, and this an item of it.
+                result = replace(result, is_view=False)
             return replace(result, label=label, leaf=base.leaf, kind=Kind.TENSOR)
         if base.kind is Kind.MODEL:
             return Abstract(kind=Kind.MODEL, label=label, training=base.training)

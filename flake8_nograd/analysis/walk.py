@@ -357,15 +357,17 @@ class Walk(cst.CSTVisitor):
             if base.kind in {Kind.TENSOR, Kind.PARAMETER}:
                 manner = Manner.DATA if base.label.endswith(".data") else Manner.ITEM
                 self.expressions.calls.write(node, base, manner, operation, [value], view=True)
+            else:
+                item = replace(self._before(node.target), label=place_of(node.target))
+                item = _leaf_by_gradient(item, node.value)
+                if item.leaf is not None:
+                    self.expressions.calls.write(node, item, Manner.AUGMENTED, operation, [value])
             context.use(value, node, Purpose.ACCUMULATED, into=base.label)
             return False
         target = self.expressions.of(node.target)
         path = path_of(node.target)
-        reads_grad = any(
-            read == f"{path}.grad" or read.startswith(f"{path}.grad.") for read, _ in _names_in(node.value)
-        )
-        if path and reads_grad and target.leaf is None and target.is_leaf is not Answer.NO and _may_be_leaf(target):
-            target = replace(target, kind=Kind.TENSOR, leaf=Leaf.HAS_GRAD, requires_grad=Answer.YES)
+        if path:
+            target = _leaf_by_gradient(replace(target, label=path), node.value)
         if target.kind in {Kind.TENSOR, Kind.PARAMETER} or target.is_inference is Answer.YES:
             data = isinstance(node.target, cst.Attribute) and node.target.attr.value == "data"
             manner = Manner.DATA if data else Manner.AUGMENTED
@@ -550,7 +552,7 @@ class Walk(cst.CSTVisitor):
         context.use(test, node.test, Purpose.VALUE, callee="if")
         before = context.state.fork()
         tests = context.here.tests
-        context.here.tests = (*tests, *(path for path, _ in _names_in(node.test)))
+        context.here.tests = (*tests, *(path for path, _ in places_in(node.test)))
         branches = context.here.branches
         context.here.branches = (*branches, (node.test, True))
         if test.constant is not False or not isinstance(node.test, cst.Name):
@@ -1007,29 +1009,6 @@ class Walk(cst.CSTVisitor):
                 known.frozen = kept
 
 
-def _names_in(node: cst.BaseExpression) -> list[tuple[str, cst.BaseExpression]]:
-    """The names and attributes that an expression reads, longest first, in order."""
-    found: list[tuple[str, cst.BaseExpression]] = []
-
-    class Names(cst.CSTVisitor):
-        def visit_Attribute(self, node: cst.Attribute) -> bool:
-            path = path_of(node)
-            if path:
-                found.append((path, node))
-            return not path
-
-        def visit_Name(self, node: cst.Name) -> bool:
-            found.append((node.value, node))
-            return False
-
-        def visit_Arg(self, node: cst.Arg) -> bool:
-            node.value.visit(self)
-            return False
-
-    node.visit(Names())
-    return found
-
-
 def _conditions(here: Surroundings) -> tuple[str, ...]:
     """What holds where we are, by the ``if`` statements around."""
     code = cst.Module([]).code_for_node
@@ -1074,8 +1053,16 @@ def _captured(pattern: cst.MatchPattern) -> list[str]:
     return found
 
 
-def _may_be_leaf(target: Abstract) -> bool:
-    return target.kind in {Kind.UNKNOWN, Kind.TENSOR, Kind.PARAMETER, Kind.DATA}
+def _leaf_by_gradient(target: Abstract, source: cst.BaseExpression) -> Abstract:
+    """``w -= lr * w.grad``: what has a gradient to read is a leaf, unless we know better."""
+    gradient = f"{target.label}.grad"
+    if not target.label or target.leaf is not None or target.is_leaf is Answer.NO:
+        return target
+    if target.kind not in {Kind.UNKNOWN, Kind.TENSOR, Kind.PARAMETER, Kind.DATA}:
+        return target
+    if not any(read == gradient or read.startswith(f"{gradient}.") for read, _ in places_in(source)):
+        return target
+    return replace(target, kind=Kind.TENSOR, leaf=Leaf.HAS_GRAD, requires_grad=Answer.YES)
 
 
 def _uncalled(node: cst.BaseExpression) -> cst.BaseExpression:

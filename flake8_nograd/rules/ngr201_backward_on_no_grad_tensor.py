@@ -7,6 +7,10 @@ no-grad block. torch 2.13 raises
 
     RuntimeError: element 0 of tensors does not require grad and does not have a grad_fn
 
+A view that is taken under no-grad of a tensor with a graph (`loss[0]`, `loss.squeeze()`)
+says that it requires gradients, and has no graph either: its own `backward()` raises
+the same.
+
 Example:
 
     import torch
@@ -47,8 +51,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..facts import Differentiation, FileFacts, Loss
-from ..grad import Answer
+from ..facts import Cut, Differentiation, FileFacts, Loss, Value
+from ..grad import Answer, GradMode
 from ..rule import Finding, rule
 
 MADE_UNDER = {Loss.NO_GRAD: "no_grad", Loss.INFERENCE: "inference_mode"}
@@ -64,14 +68,24 @@ def check(facts: FileFacts) -> Iterator[Finding]:
     """Look at the provenance of everything that is differentiated."""
     reported = set()
     for each in facts.backwards:
-        cut = each.target.cut
+        cut = _cut(each.target)
         if each.how is Differentiation.FUNCTIONAL or cut is None or cut.how not in MADE_UNDER:
             continue
         function = each.place.function
-        if each.target.requires_grad is not Answer.NO or (function is not None and function.is_test):
+        if function is not None and function.is_test:
             continue
         if each.anchor in reported:
             continue
         reported.add(each.anchor)
         tensor = f"`{each.target.label}`" if each.target.label else "what is differentiated here"
         yield Finding(each.anchor, {"tensor": tensor, "switch": MADE_UNDER[cut.how]}, also=cut.at)
+
+
+def _cut(target: Value) -> Cut | None:
+    """How a tensor is without a graph, or a view lost the one of its base."""
+    if target.requires_grad is Answer.NO:
+        return target.cut
+    if target.is_view and target.requires_grad is Answer.UNKNOWN and target.made_at is not None:
+        how = {GradMode.OFF: Loss.NO_GRAD, GradMode.INFERENCE: Loss.INFERENCE}.get(target.made_under)
+        return None if how is None else Cut(how, target.made_at)
+    return None

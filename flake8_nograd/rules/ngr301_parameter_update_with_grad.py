@@ -79,11 +79,12 @@ def check(facts: FileFacts) -> Iterator[Finding]:
     reported = set()
     freezes = _somebody_freezes(facts)
     for each in facts.writes:
-        if not _raises(each) or each.anchor in reported:
+        change = (each.place.statement, each.target.label)
+        if not _raises(each) or change in reported:
             continue
         if freezes and each.target.leaf in {Leaf.PARAMETERS, Leaf.ATTRIBUTE}:
             continue
-        reported.add(each.anchor)
+        reported.add(change)
         details = {"target": each.target.label or "the parameter", "operation": each.operation}
         yield Finding(each.anchor, details, _fix(facts, each))
 
