@@ -12,6 +12,7 @@ from . import naming, torch_api
 from .edits import NO_GRAD, Decorate, Edit, Fix, Wrap
 from .facts import (
     Anchor,
+    Call,
     Differentiation,
     Evaluated,
     FileFacts,
@@ -173,8 +174,9 @@ def _calls_of(facts: FileFacts) -> dict[Function, set[Function]]:
 
 @lru_cache(maxsize=1)  # of the file at hand
 def _differentiating(facts: FileFacts) -> frozenset[Function]:
-    """The functions that ask for gradients, or call one that does, however many calls away."""
+    """The functions that ask for gradients or attack, or call one that does, however many calls away."""
     found = {each.place.function for each in facts.backwards if each.place.function is not None}
+    found |= {each.place.function for each in facts.calls if each.place.function is not None and _is_attack(each)}
     table = _calls_of(facts)
     while True:
         more = {caller for caller, callees in table.items() if callees & found} - found
@@ -205,6 +207,15 @@ def _is_tensor(use: Use) -> bool:
     )
 
 
+def _is_attack(call: Call) -> bool:
+    """Whether code that is not in the file is called, and is named for what differentiates inside."""
+    return (
+        call.function is None
+        and call.receiver.kind not in {Kind.MODEL, Kind.OPTIMIZER}
+        and naming.sounds_like_attack(call.api)
+    )
+
+
 def _attacks(use: Use) -> bool:
     return use.purpose is Purpose.CALL and naming.sounds_like_attack(use.callee)
 
@@ -232,10 +243,8 @@ def _needs_gradients(facts: FileFacts, place: Place) -> bool:
             return True
     return any(
         call.place.function is place.function
-        and call.function is None
         and call.place.loops[: len(place.loops)] == place.loops
-        and call.receiver.kind not in {Kind.MODEL, Kind.OPTIMIZER}
-        and naming.sounds_like_attack(call.api)
+        and _is_attack(call)
         for call in facts.calls
     )
 
@@ -274,13 +283,9 @@ def _trains(facts: FileFacts, loop: Loop, evaluated: tuple[Forward, ...]) -> boo
     ]
     return any(_records(each) and each.frozen is not Answer.YES for each in trained) or any(
         loop in call.place.loops
-        and ("train" in call.api.rsplit(".", 1)[-1] or (call.function and _function_trains(facts, call.function)))
+        and ("train" in call.api.rsplit(".", 1)[-1] or call.function in _differentiating(facts))
         for call in facts.calls
     )
-
-
-def _function_trains(facts: FileFacts, function: Function) -> bool:
-    return any(each.place.function is function for each in facts.backwards)
 
 
 def _switches_inside(facts: FileFacts, loop: Loop, forward: Forward) -> bool:
@@ -325,9 +330,7 @@ def _only_evaluates(facts: FileFacts, function: Function) -> bool:
         return False
     if any(each.function in inner and each.form is not Form.WITH for each in facts.switches):
         return False
-    if any(
-        call.place.function in inner and call.function and _needs_grad(facts, call.function) for call in facts.calls
-    ):
+    if any(call.place.function in inner and call.function in _differentiating(facts) for call in facts.calls):
         return False
     evaluated = set(needless(facts))
     return all(
@@ -335,10 +338,6 @@ def _only_evaluates(facts: FileFacts, function: Function) -> bool:
         for each in facts.forwards
         if each.place.function in inner
     )
-
-
-def _needs_grad(facts: FileFacts, function: Function) -> bool:
-    return any(each.place.function is function for each in facts.backwards)
 
 
 def _inside(each: Function, function: Function) -> bool:
