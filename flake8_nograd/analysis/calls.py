@@ -464,7 +464,7 @@ class Calls:
         """Call a method of a value whose class is not in the file."""
         context = self.context
         path = receiver.label
-        if name in torch_api.MODULE_EVIDENCE_METHODS and receiver.kind in {Kind.UNKNOWN, Kind.DATA}:
+        if name in torch_api.MODULE_EVIDENCE_METHODS and receiver.kind in {Kind.UNKNOWN, Kind.DATA, Kind.TENSOR}:
             context.evidence(path)
         special = self._protocol(node, receiver, name, given)
         if special is not None:
