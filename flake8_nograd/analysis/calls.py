@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import TypeVar
 
 import libcst as cst
@@ -41,6 +43,7 @@ from .value import (
     PLAIN,
     UNKNOWN,
     Abstract,
+    Leaving,
     computed,
     cut_by,
     detached,
@@ -109,6 +112,9 @@ class Calls:
             return replace(result, is_inference=Answer.UNKNOWN) if callee.api in torch_api.PASSING_ON else result
         if callee.api:
             return self.api(node, callee.api, given)
+        if callee.either:
+            first, *others = (self.api(node, each, given) for each in sorted(callee.either))
+            return reduce(or_, others, first)
         return self._unknown(node, callee.label, given)
 
     def _shifted(self, node: cst.Call, callee: Abstract, shift: Shift, given: Arguments) -> Abstract:
@@ -184,14 +190,14 @@ class Calls:
 
     def _manager(self, callee: Abstract, given: Arguments) -> Abstract:
         """Make a context manager with a generator of the file, which runs when it is entered."""
-        shift, restores = KEEP, True
+        shift, leaving = KEEP, Leaving.RESTORES
         for definition in callee.definitions:
             known = self.context.known.functions.get(definition) if not isinstance(definition, cst.ClassDef) else None
             if known is not None and known.yields is not None:
-                shift, restores = known.yields, known.leaves == KEEP
+                shift, leaving = known.yields, Leaving.RESTORES if known.leaves == KEEP else Leaving.STAYS
         for each in given.all():
             self.context.escapes(each)
-        return Abstract(kind=Kind.SWITCH, shift=shift, restores=restores, definitions=callee.definitions)
+        return Abstract(kind=Kind.SWITCH, shift=shift, leaving=leaving, definitions=callee.definitions)
 
     def function(self, node: cst.Call, callee: Abstract, given: Arguments) -> Abstract:
         """Call a function of the file."""
@@ -820,9 +826,9 @@ class Calls:
         if name == "torch.is_grad_enabled":
             return replace(PLAIN, shift=context.state.mode, made_at=node)
         if name in {"contextlib.ExitStack", "contextlib.AsyncExitStack"}:
-            return Abstract(kind=Kind.SWITCH, shift=KEEP, restores=True)
+            return Abstract(kind=Kind.SWITCH, shift=KEEP)
         if name in torch_api.NEUTRAL_CONTEXTS and name not in {"tqdm.tqdm", "tqdm.auto.tqdm"}:
-            return Abstract(kind=Kind.SWITCH, shift=KEEP, restores=False, api=name)
+            return Abstract(kind=Kind.SWITCH, shift=KEEP, leaving=Leaving.NOTHING, api=name)
         if name.rsplit(".", 1)[-1] in context.recorder.settings.no_grad_wrappers:
             return Abstract(kind=Kind.SWITCH, shift=OFF, api=name)
         model = self._made(node, name, given)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Flag, auto
 from typing import NamedTuple
 
 import libcst as cst
@@ -14,12 +15,34 @@ Definition = cst.FunctionDef | cst.Lambda | cst.ClassDef
 """What a function or class value stands for."""
 
 
+class Leaving(Flag):
+    """What leaving a context manager does to grad mode; several where we cannot tell."""
+
+    RESTORES = auto()
+    """The mode before it is back."""
+    NOTHING = auto()
+    """It changed none: ``nullcontext()``, ``open(...)``."""
+    STAYS = auto()
+    """It entered a mode, and leaves it behind."""
+
+    def of(self, outside: Shift, entered: Shift, left: Shift) -> Shift:
+        """The mode afterwards: of what was before, what it entered, and where its block ended."""
+        ends = []
+        if self & Leaving.RESTORES or (self & Leaving.NOTHING and left == entered):
+            ends.append(outside)
+        if self & Leaving.STAYS or (self & Leaving.NOTHING and left != entered):
+            ends.append(left)
+        return ends[0] if len(ends) == 1 else outside | left
+
+
 class Abstract(NamedTuple):
     """A value as far as we know it; ``facts.Value`` and what only the walk needs."""
 
     kind: Kind = Kind.UNKNOWN
     label: str = ""
     api: str = ""
+    either: frozenset[str] = frozenset()
+    """Where branches chose between names of libraries: all of them."""
     requires_grad: Answer = Answer.UNKNOWN
     is_leaf: Answer = Answer.UNKNOWN
     is_inference: Answer = Answer.UNKNOWN
@@ -40,8 +63,8 @@ class Abstract(NamedTuple):
     is_none: bool = False
     shift: Shift | None = None
     """Of a switch: what it does; of a function: what it is wrapped in."""
-    restores: bool = True
-    """Of a switch: whether leaving it restores the mode before."""
+    leaving: Leaving = Leaving.RESTORES
+    """Of a context manager."""
     definitions: tuple[Definition, ...] = ()
     bound: Abstract | None = None
     """Of a method: its object."""
@@ -103,6 +126,7 @@ class Abstract(NamedTuple):
             kind=self.kind if self.kind is other.kind else _either_kind(self, other),
             label=self.label if self.label == other.label else "",
             api=self.api if self.api == other.api else "",
+            either=_either_api(self, other),
             requires_grad=self.requires_grad | other.requires_grad,
             is_leaf=self.is_leaf | other.is_leaf,
             is_inference=self.is_inference | other.is_inference,
@@ -118,7 +142,7 @@ class Abstract(NamedTuple):
             constant=self.constant if self.constant == other.constant else None,
             is_none=self.is_none and other.is_none,
             shift=self.shift | other.shift if self.shift and other.shift else None,
-            restores=self.restores and other.restores,
+            leaving=self.leaving | other.leaving,
             definitions=tuple(dict.fromkeys(self.definitions + other.definitions)),
             bound=self.bound if self.bound == other.bound else None,
             training=self.training | other.training,
@@ -141,6 +165,13 @@ def _either_kind(one: Abstract, other: Abstract) -> Kind:
     if kinds <= {Kind.TENSOR, Kind.PARAMETER, Kind.DATA}:
         return Kind.TENSOR
     return Kind.UNKNOWN
+
+
+def _either_api(one: Abstract, other: Abstract) -> frozenset[str]:
+    """``torch.no_grad if frozen else nullcontext``."""
+    if one.api == other.api or not one.kind is other.kind is Kind.API:
+        return frozenset()
+    return frozenset().union(*(each.either or {each.api} for each in (one, other)))
 
 
 def _either_block(one: Abstract, other: Abstract) -> Switch | None:

@@ -18,7 +18,7 @@ from .knowledge import ClassKnowledge, Def, FunctionKnowledge
 from .reading import bound_by, compared, is_read_after, operation_on, place_of, places_in
 from .recorder import Surroundings
 from .state import State
-from .value import NONE, PLAIN, UNKNOWN, Abstract, replace, written
+from .value import NONE, PLAIN, UNKNOWN, Abstract, Leaving, replace, written
 
 Block = cst.BaseSuite | cst.Module
 
@@ -763,44 +763,44 @@ class Walk(cst.CSTVisitor):
         """``with``: each item in turn, the body, then back to the mode before."""
         context = self.context
         switches = context.here.switches
-        entered: list[tuple[Shift, bool]] = []
+        entered: list[tuple[Shift, Shift, Leaving]] = []
         if node.asynchronous is not None:
             context.recorder.write(Yield(node, context.place(), True))
         for each in node.items:
             outside = context.state.mode
             value = self.expressions.of(each.item)
-            shift, restores = self._entered(node, each, value)
-            entered.append((outside, restores))
+            shift, leaving = self._entered(node, each, value)
             context.state.mode = changed(context.state.mode, shift)
-            if restores:
+            entered.append((outside, context.state.mode, leaving))
+            if leaving & Leaving.RESTORES:
                 self.exits.append(outside)
             if each.asname is not None:
                 held = value if value.kind is not Kind.SWITCH or value.api == "" else PLAIN
                 self.expressions.assign_target(each.asname.name, held)
         node.body.visit(self)
-        del self.exits[len(self.exits) - sum(restores for _, restores in entered) :]
-        for outside, restores in reversed(entered):
-            if restores:
-                context.state.mode = outside
+        restoring = sum(bool(leaving & Leaving.RESTORES) for _, _, leaving in entered)
+        del self.exits[len(self.exits) - restoring :]
+        for outside, inside, leaving in reversed(entered):
+            context.state.mode = leaving.of(outside, inside, context.state.mode)
         context.here.switches = switches
         return False
 
-    def _entered(self, node: cst.With, item: cst.WithItem, value: Abstract) -> tuple[Shift, bool]:
+    def _entered(self, node: cst.With, item: cst.WithItem, value: Abstract) -> tuple[Shift, Leaving]:
         context = self.context
-        shift, restores, called = KEEP, False, True
+        shift, leaving, called = KEEP, Leaving.NOTHING, True
         if value.kind is Kind.API and value.api in torch_api.SWITCHES:
             # with torch.no_grad: raises; taken as what was meant.
             value = self.expressions.calls.switch(value.api, _NO_ARGUMENTS)
             called = False
         if value.kind is Kind.SWITCH and value.shift is not None:
             self.expressions.calls.runs_now(value)
-            shift, restores = value.shift, value.restores
+            shift, leaving = value.shift, value.leaving
         elif value.kind is Kind.INSTANCE:
-            shift, restores = self._class_manager(value)
+            shift, leaving = self._class_manager(value)
         elif value.kind is Kind.UNKNOWN and isinstance(item.item, cst.Call):
             name = path_of(item.item.func)
             if naming.sounds_like_no_grad(name):
-                shift, restores = ANYTHING, True
+                shift, leaving = ANYTHING, Leaving.RESTORES
         if value.api in torch_api.SWITCHES:
             before = context.mode()
             function = context.function()
@@ -820,16 +820,16 @@ class Walk(cst.CSTVisitor):
             )
             context.recorder.write(switch)
             context.here.switches = (*context.here.switches, switch)
-        return shift, restores
+        return shift, leaving
 
-    def _class_manager(self, value: Abstract) -> tuple[Shift, bool]:
+    def _class_manager(self, value: Abstract) -> tuple[Shift, Leaving]:
         for owner in value.definitions:
             if isinstance(owner, cst.ClassDef):
                 method = self.context.method(owner, "__enter__")
                 known = self.context.known.functions.get(method) if method is not None else None
                 if known is not None and known.leaves != KEEP:
-                    return known.leaves, True
-        return KEEP, False
+                    return known.leaves, Leaving.RESTORES
+        return KEEP, Leaving.NOTHING
 
     # --- definitions ------------------------------------------------------------------
 
