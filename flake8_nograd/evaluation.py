@@ -128,7 +128,9 @@ def _ends_in_values(uses: list[Use]) -> bool:
 
 def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
     function = each.place.function
-    if each.method not in {"__call__", "forward"} and not any(_is_tensor(use) for use in uses):
+    if each.method not in {"__call__", "forward"} and (
+        naming.sounds_like_preparation(each.method) or not any(_is_tensor(use) for use in uses)
+    ):
         # Only a method whose result is used as a tensor runs the model.
         return False
     if each.via is not None and each.via in _differentiating(facts):

@@ -114,6 +114,20 @@ def misspells_requires_grad(name: str) -> bool:
     return SequenceMatcher(None, found[1].lower(), "requires").ratio() >= _SPELLED_LIKE
 
 
+PREPARING_WORDS = _words("""
+    prepare preprocess postprocess tokenize collate pad parse format load save build create make init initialize setup
+    set reset configure check convert export register print
+""")
+"""Verbs of methods that a model has beside its forward pass."""
+
+
+@cache
+def sounds_like_preparation(name: str) -> bool:
+    """Of a method of a model: ``prepare_sample``, ``preprocess_images``, ``build_mask``; not ``predict``."""
+    words = words_of(name)
+    return bool(words) and words[0] in PREPARING_WORDS
+
+
 # --- Loaders --------------------------------------------------------------------------
 
 LOADER_WORDS = _words("loader loaders dataloader dataloaders dl dls batches iterator iterators")

@@ -18,6 +18,10 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
         "G MODEL Net ResNet internet magnet encoder_outputs decoder_input generator_loss critic_optimizer actor_lr "
         "modules optimizer x loss ema_decay policy_grad is_model module_list model_to_save_path _",
     ),
+    naming.sounds_like_preparation: (
+        "prepare_sample preprocess preprocess_images build_mask tokenize_text reset_cache makeGrid",
+        "predict encode get_features forward preparation unprepared embed _",
+    ),
     naming.sounds_like_layer: (
         "fc fc1 conv1 conv2_3 bn1 layer4 features classifier lm_head linear2",
         "weight bias cls_token pos_embed layers conv features_dim fc_dim layer running_mean",
