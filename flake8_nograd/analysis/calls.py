@@ -768,7 +768,7 @@ class Calls:
         self._row(node, f".{name}", receiver, given)
         self._handed_on(node, f"{receiver.label}.{name}" if receiver.label else f".{name}", given)
         owners = context.known.owners_of(name) if receiver.kind is Kind.UNKNOWN and not receiver.api else []
-        if len(owners) == 1 and name not in COMMON_METHODS:
+        if len(owners) == 1 and name not in COMMON_METHODS and owners[0] is not context.here.function:
             bound = replace(receiver, kind=Kind.FUNCTION, definitions=(owners[0],), bound=receiver)
             return self._one_function(node, owners[0], bound, given)
         return Abstract(forwards=receiver.forwards | _forwards(given.all()), made_under=mode, made_at=node)

@@ -179,6 +179,15 @@ def settle_callers(knowledge: Knowledge) -> None:
     for each in known.values():
         each.entry, each.guard = _start(each)
         each.entered_on = each.entry is GradMode.ON
+    _propagate(known)
+    for each in known.values():
+        if each.guard is Guard.CALLERS and each.entry is GradMode.NEVER and _calls_itself(known, each):
+            # Only called by itself, or by functions that nobody else calls.
+            each.entry, each.entered_on = GradMode.ON, True
+            _propagate(known)
+
+
+def _propagate(known: dict[Def, FunctionKnowledge]) -> None:
     changed = True
     while changed:
         changed = False
@@ -199,10 +208,15 @@ def settle_callers(knowledge: Knowledge) -> None:
             if (entry, entered_on) != (each.entry, each.entered_on):
                 each.entry, each.entered_on = entry, entered_on
                 changed = True
-    for each in known.values():
-        if each.guard is Guard.CALLERS and each.entry is GradMode.NEVER:
-            # Only called by itself, or by functions that nobody calls.
-            each.entry, each.entered_on = GradMode.ON, True
+
+
+def _calls_itself(known: dict[Def, FunctionKnowledge], function: FunctionKnowledge) -> bool:
+    """Whether a function is among its own callers, however many calls away."""
+    seen = [caller.function for caller in function.callers]
+    for each in seen:
+        if each is not None:
+            seen += [caller.function for caller in known[each].callers if caller.function not in seen]
+    return function.node in seen
 
 
 def _start(each: FunctionKnowledge) -> tuple[GradMode, Guard]:
