@@ -30,6 +30,7 @@ from .facts import (
 from .grad import Answer, GradMode
 
 ENDS = frozenset({Purpose.VALUE, Purpose.ACCUMULATED, Purpose.CALL, Purpose.RETURNED, Purpose.STORED, Purpose.YIELDED})
+WEIGHTS = frozenset({Kind.MODEL, Kind.PARAMETER, Kind.PARAMETERS})
 MODULE_OWNERS = frozenset({Role.MODULE, Role.LIGHTNING})
 COMPILED = ("torch.jit.script", "torch.jit.export", "torch.jit.script_method", "numba.jit")
 
@@ -179,6 +180,7 @@ def _differentiating(facts: FileFacts) -> frozenset[Function]:
     """The functions that ask for gradients or attack, or call one that does, however many calls away."""
     found = {each.place.function for each in facts.backwards if each.place.function is not None}
     found |= {each.place.function for each in facts.calls if each.place.function is not None and _is_attack(each)}
+    found |= {each for each in facts.functions if each.reads_graph}
     table = _calls_of(facts)
     while True:
         more = {caller for caller, callees in table.items() if callees & found} - found
@@ -243,11 +245,31 @@ def _needs_gradients(facts: FileFacts, place: Place) -> bool:
         inputs = each.how in {Differentiation.AUTOGRAD_GRAD, Differentiation.FUNCTIONAL}
         if same_loop or (not place.loops and not each.place.loops) or (inputs and not place.loops):
             return True
+    if place.function is not None and place.function.reads_graph:
+        return True
+    if _asks_for_gradients_of_input(facts, place):
+        return True
     return any(
         call.place.function is place.function
         and call.place.loops[: len(place.loops)] == place.loops
         and _is_attack(call)
         for call in facts.calls
+    )
+
+
+def _asks_for_gradients_of_input(facts: FileFacts, place: Place) -> bool:
+    """Whether something that is no weight is made to require gradients: ``batch["position"]``, ``graph.cell``."""
+    asked = [
+        (each.place, each.holder)
+        for each in facts.assignments
+        if each.holder is not None and each.target.label.endswith(".requires_grad")
+    ]
+    asked += [(call.place, call.receiver) for call in facts.calls if call.api == ".requires_grad_"]
+    return any(
+        where.function is place.function
+        and where.loops[: len(place.loops)] == place.loops
+        and value.kind not in WEIGHTS
+        for where, value in asked
     )
 
 

@@ -180,6 +180,8 @@ class Function:
     parameters: tuple[str, ...]
     reads_grad: bool = False
     """Whether its body reads the ``.grad`` of something."""
+    reads_graph: bool = False
+    """Whether its body, or that of a function in it, reads the ``.grad_fn`` of something."""
 
     @property
     def qualified(self) -> str:

@@ -68,6 +68,7 @@ def _function_row(knowledge: Knowledge, each: FunctionKnowledge) -> Function:
         (KEEP if each.own != KEEP or each.is_generator else each.leaves).of(GradMode.ON),
         each.parameters,
         reads_grad=each.reads_grad,
+        reads_graph=each.reads_graph,
     )
     return each.row
 

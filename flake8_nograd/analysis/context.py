@@ -189,6 +189,13 @@ class Context:
         if path and path != "self":
             self.learned.modules.add(path)
 
+    def walks_graph(self) -> None:
+        """The graph itself is looked at here, and so in the functions around."""
+        function = self.learning()
+        while function is not None:
+            function.reads_graph = True
+            function = self.learned.functions.get(function.parent) if function.parent is not None else None
+
     def escapes(self, value: Abstract) -> None:
         """A function is handed to somebody we do not know."""
         for definition in value.definitions:

@@ -155,6 +155,8 @@ class Expressions:
                     return context.named(replace(found, parameter=None, identity=frozenset()), path)
                 if name == "param_groups" and context.role(owner) is Role.OPTIMIZER:
                     return _groups(node)
+        if name == "grad_fn":
+            context.walks_graph()
         if name in PLAIN_ATTRIBUTES:
             return PLAIN
         if name == "grad":

@@ -74,6 +74,7 @@ class FunctionKnowledge:
     """The forward passes that stand in it."""
     is_generator: bool = False
     reads_grad: bool = False
+    reads_graph: bool = False
     entry: GradMode = GradMode.UNKNOWN
     entered_on: bool = False
     guard: Guard = Guard.NOBODY
