@@ -143,7 +143,7 @@ def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         # A model that its owner put in eval mode may be a feature extractor that gradients pass through.
         if function is None or not naming.sounds_like_evaluation(function.name):
             return False
-    if _needs_gradients(facts, each.place):
+    if _needs_gradients(facts, each.place) or _tries_out(each, uses):
         return False
     if function is not None and (function.name == "__init__" or _is_forward(function)):
         return False
@@ -217,6 +217,16 @@ def _is_attack(call: Call) -> bool:
         call.function is None
         and call.receiver.kind not in {Kind.MODEL, Kind.OPTIMIZER}
         and naming.sounds_like_attack(call.api)
+    )
+
+
+def _tries_out(each: Forward, uses: list[Use]) -> bool:
+    """Whether a script only looks if a model runs: noise goes in, and what comes out is printed or compared."""
+    return (
+        each.place.function is None
+        and not each.place.loops
+        and each.invented
+        and all(use.purpose is Purpose.VALUE and use.callee not in {"cpu", "numpy", "detach", "data"} for use in uses)
     )
 
 

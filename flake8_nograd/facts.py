@@ -299,6 +299,8 @@ class Forward:
     """The function of this file that runs it, when the call is to a helper."""
     discarded: bool = False
     """An expression statement: nobody uses the result."""
+    invented: bool = False
+    """Whether all its inputs are noise or constants: ``torch.randn(1, 3, 224, 224)``."""
 
 
 class Purpose(Enum):

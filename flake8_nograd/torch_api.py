@@ -295,6 +295,12 @@ FACTORIES: frozenset[str] = _words("""
 Not ``as_tensor`` and ``asarray``: of a tensor that requires gradients they keep the graph.
 """
 
+INVENTING: frozenset[str] = _words("""
+    zeros ones empty full eye arange linspace rand randn randint randperm
+    zeros_like ones_like full_like rand_like randn_like randint_like
+""")
+"""Those that are given a shape, not content."""
+
 COPYING: frozenset[str] = _within(
     "torch", "tensor scalar_tensor Tensor FloatTensor DoubleTensor autograd.Variable nn.Parameter"
 )

@@ -384,7 +384,7 @@ class Calls:
                         _merge(learned.arguments, position + 1, each)
         inputs = given.all()
         needs = Answer.YES if any(_differentiable_input(each) for each in inputs) else Answer.NO
-        self._forward_row(node, model, method, needs, None, discarded=given.is_statement)
+        self._forward_row(node, model, method, needs, None, discarded=given.is_statement, invented=_invented(inputs))
         if definition is None:
             context.meets(node, "forward", inputs)
         for each in inputs:
@@ -435,6 +435,7 @@ class Calls:
         via: Def | None,
         *,
         discarded: bool = False,
+        invented: bool = False,
     ) -> None:
         context = self.context
         setting = context.training_of(model.label) if model.label else Setting(Answer.UNKNOWN, Evaluated.NOT)
@@ -453,6 +454,7 @@ class Calls:
                 method,
                 None if through is None else through.row,
                 discarded,
+                invented,
             )
         )
         learning = context.learning()
@@ -942,6 +944,10 @@ class Calls:
             return detached(node, Loss.NON_DIFFERENTIABLE, given.at(0) or UNKNOWN, mode)
         if name in {"torch.save", "torch.manual_seed"}:
             return NONE
+        if plain and last in torch_api.PLAIN_FUNCTIONS and given.positional:
+            for each in given.all():
+                context.use(each, node, Purpose.VALUE, callee=last)
+            return PLAIN
         operands = _flat([each for each in given.all() if each.kind is not Kind.PLAIN])
         if plain and last in torch_api.VIEW_FUNCTIONS:
             return computed(node, operands[:1], mode, view=True)
@@ -1160,6 +1166,17 @@ def _by_caller(setting: Setting) -> Evaluated:
 
 def _differentiable_input(value: Abstract) -> bool:
     return value.requires_grad is Answer.YES and value.kind in {Kind.TENSOR, Kind.PARAMETER} and value.leaf is not None
+
+
+def _invented(values: list[Abstract]) -> bool:
+    """Whether tensors are made of noise or constants."""
+    made = [each.cut.at for each in _flat(values) if each.cut is not None and each.cut.how is Loss.FACTORY]
+    return 0 < len(made) == len(values) and all(
+        isinstance(each, cst.Call)
+        and isinstance(each.func, cst.Attribute)
+        and each.func.attr.value in torch_api.INVENTING
+        for each in made
+    )
 
 
 def _flat(values: list[Abstract]) -> list[Abstract]:
