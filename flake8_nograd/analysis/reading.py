@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import fields
+from functools import cache, lru_cache
+
 import libcst as cst
 
 from .expressions import path_of
@@ -55,34 +59,49 @@ def operation_on(place: str, node: cst.BaseExpression) -> tuple[str, cst.BaseExp
     return "", None
 
 
-def places_in(node: cst.BaseExpression) -> list[tuple[str, cst.BaseExpression]]:
+@lru_cache(maxsize=4096)  # asked in every walk of a file
+def places_in(node: cst.BaseExpression) -> tuple[tuple[str, cst.BaseExpression], ...]:
     """The names, attributes and items that an expression reads, longest first, in order."""
     found: list[tuple[str, cst.BaseExpression]] = []
+    _collect(node, found)
+    return tuple(found)
 
-    class Places(cst.CSTVisitor):
-        def visit_Attribute(self, node: cst.Attribute) -> bool:
-            place = place_of(node)
-            if place:
-                found.append((place, node))
-            if not path_of(node):
-                node.value.visit(self)
-            return False
 
-        def visit_Subscript(self, node: cst.Subscript) -> None:
-            place = place_of(node)
-            if place:
-                found.append((place, node))
+def _collect(node: cst.CSTNode, found: list[tuple[str, cst.BaseExpression]]) -> None:
+    if isinstance(node, cst.Name):
+        found.append((node.value, node))
+        return
+    if isinstance(node, cst.Arg):
+        _collect(node.value, found)
+        return
+    if isinstance(node, cst.Attribute | cst.Subscript):
+        place = place_of(node)
+        if place:
+            found.append((place, node))
+    if isinstance(node, cst.Attribute):
+        if not path_of(node):
+            _collect(node.value, found)
+        return
+    for each in _children(node):
+        _collect(each, found)
 
-        def visit_Name(self, node: cst.Name) -> bool:
-            found.append((node.value, node))
-            return False
 
-        def visit_Arg(self, node: cst.Arg) -> bool:
-            node.value.visit(self)
-            return False
+def _children(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """Without whitespace and punctuation; LibCST's own descent enters them, and takes five times as long."""
+    for name in _fields(type(node)):
+        value = getattr(node, name)
+        if isinstance(value, cst.CSTNode):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from value
 
-    node.visit(Places())
-    return found
+
+@cache
+def _fields(kind: type[cst.CSTNode]) -> tuple[str, ...]:
+    return tuple(each.name for each in fields(kind) if not each.name.startswith(PUNCTUATION))
+
+
+PUNCTUATION = ("whitespace", "lpar", "rpar", "lbracket", "rbracket", "lbrace", "rbrace", "comma", "equal", "operator")
 
 
 def is_read_after(loop: cst.For, binding: cst.BaseSmallStatement, name: str) -> bool:
