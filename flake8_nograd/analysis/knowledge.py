@@ -177,8 +177,12 @@ class Knowledge:
 def settle_callers(knowledge: Knowledge) -> None:
     """Give each function the modes that its callers in the file call it under, transitively."""
     known = knowledge.functions
+    # A hook that leaves grad mode changed changes it for the hooks that follow.
+    switching = {each.owner for each in known.values() if each.framework is not None and each.leaves != KEEP}
     for each in known.values():
         each.entry, each.guard = _start(each)
+        if each.owner in switching and each.entry is GradMode.NOT_ON and each.guard is Guard.FRAMEWORK:
+            each.entry = GradMode.UNKNOWN
         each.entered_on = each.entry is GradMode.ON
     _propagate(known)
     for each in known.values():

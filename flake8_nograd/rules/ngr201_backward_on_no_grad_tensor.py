@@ -51,6 +51,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..differentiating import asks_for_the_mode, is_tested
 from ..facts import Cut, Differentiation, FileFacts, Loss, Value
 from ..grad import Answer, GradMode
 from ..rule import Finding, rule
@@ -62,7 +63,7 @@ MADE_UNDER = {Loss.NO_GRAD: "no_grad", Loss.INFERENCE: "inference_mode"}
     code="NGR201",
     name="backward-on-no-grad-tensor",
     message="{tensor} was made under {switch} on line {line}: it has no graph to go back through",
-    yields_to=("NGR302", "NGR206"),
+    yields_to=("NGR302", "NGR205", "NGR206", "NGR207"),
 )
 def check(facts: FileFacts) -> Iterator[Finding]:
     """Look at the provenance of everything that is differentiated."""
@@ -72,7 +73,7 @@ def check(facts: FileFacts) -> Iterator[Finding]:
         if each.how is Differentiation.FUNCTIONAL or cut is None or cut.how not in MADE_UNDER:
             continue
         function = each.place.function
-        if function is not None and function.is_test:
+        if is_tested(facts, function) or asks_for_the_mode(facts, function):
             continue
         if each.anchor in reported:
             continue

@@ -1,4 +1,4 @@
-"""What the pages of NGR501 to NGR504 claim of torch, run on torch."""
+"""What the pages of NGR501 to NGR506 claim of torch, run on torch."""
 
 # mypy: disable-error-code="no-untyped-call"
 # torch leaves ``backward`` untyped
@@ -11,6 +11,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import nn
+from torch.autograd import Variable
 
 from flake8_nograd.engine import check, fix
 from flake8_nograd.rules import all_rules
@@ -150,6 +151,56 @@ def test_views_are_not_detached_in_place() -> None:
     assert error in PAGES["NGR504"]
     with pytest.raises(RuntimeError, match=re.escape(error)):
         model()(torch.ones(2, 3)).squeeze().detach_()
+
+
+# --- NGR505 -----------------------------------------------------------------------------
+
+
+def test_volatile_does_nothing_but_warn() -> None:
+    weight = torch.ones(2, requires_grad=True)
+    with pytest.warns(UserWarning, match="volatile was removed") as warned:
+        data = Variable(torch.ones(2), volatile=True)
+    assert (data * weight).requires_grad
+    assert f"UserWarning: {warned[0].message}" in PAGES["NGR505"]
+    with pytest.warns(UserWarning, match="volatile was removed"):
+        data.volatile = True
+    assert (data * weight).requires_grad
+
+
+# --- NGR506 -----------------------------------------------------------------------------
+
+
+def squared_after(read: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor | None:
+    """The gradient of a square whose base was changed on the way, through what was read of it."""
+    weight = torch.ones(2, requires_grad=True)
+    base = weight * 3
+    result = (base**2).sum()
+    read(base).zero_()
+    result.backward()
+    return weight.grad
+
+
+def test_autograd_notices_a_change_through_detach_alone() -> None:
+    error = "one of the variables needed for gradient computation has been modified by an inplace operation"
+    assert f"RuntimeError: {error}" in PAGES["NGR506"]
+    with pytest.raises(RuntimeError, match=error):
+        squared_after(torch.Tensor.detach)
+    wrong = squared_after(lambda base: base.data)
+    assert wrong is not None
+    assert not wrong.any()
+
+
+def test_data_and_detach_give_the_same_numbers() -> None:
+    output = model()(torch.ones(2, 3))
+    assert torch.equal(output.data, output.detach())
+    assert output.data.data_ptr() == output.detach().data_ptr() == output.data_ptr()
+
+
+def test_a_packed_sequence_has_data_and_no_detach() -> None:
+    packed = nn.utils.rnn.pack_padded_sequence(torch.ones(2, 1, 3), torch.tensor([2]))
+    output, _ = nn.LSTM(3, 3)(packed)
+    assert isinstance(output.data, torch.Tensor)
+    assert not hasattr(output, "detach")
 
 
 # --- the fixes --------------------------------------------------------------------------

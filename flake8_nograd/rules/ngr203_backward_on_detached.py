@@ -1,0 +1,98 @@
+"""`backward()` on a tensor that was just cut off from its graph.
+
+`.detach()` and `.data` give the numbers of a loss without its graph, `.item()`
+and `.numpy()` give numbers that are no tensor at all. None of them can be gone
+back from: torch 2.13 raises
+
+    RuntimeError: element 0 of tensors does not require grad and does not have a grad_fn
+
+and, of `.item()`, Python does
+
+    AttributeError: 'float' object has no attribute 'backward'
+
+Often the line was written for the log (`loss = loss.item()`) and stands above
+the `backward()` that needs the graph.
+
+The rule speaks where what is differentiated is the detached tensor itself, or
+the number. What is computed from it may have a graph through its other operands.
+
+Example:
+
+    import torch.nn.functional as F
+
+
+    def step(model, optimizer, x, y):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.data.backward()
+        optimizer.step()
+
+Use instead:
+
+    import torch.nn.functional as F
+
+
+    def step(model, optimizer, x, y):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+
+Fix safety:
+
+    Safe, and only for `loss.data.backward()`: as it stood, it raised.
+
+When to silence it:
+
+    When the error is what you want to see.
+
+References:
+
+    - https://docs.pytorch.org/docs/stable/generated/torch.Tensor.detach.html
+    - https://docs.pytorch.org/docs/stable/generated/torch.Tensor.backward.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..differentiating import is_tested
+from ..edits import Fix, Replace
+from ..facts import Backward, Cut, Differentiation, FileFacts, Kind, Loss
+from ..grad import Answer
+from ..rule import Finding, rule
+
+HOW = {Loss.DETACH: "detached", Loss.DATA: "detached by `.data`", Loss.ITEM: "a number", Loss.NUMPY: "an array"}
+
+
+@rule(
+    code="NGR203",
+    name="backward-on-detached",
+    message="{tensor} is {how} since line {line}: it has no graph to go back through",
+    yields_to=("NGR201",),
+)
+def check(facts: FileFacts) -> Iterator[Finding]:
+    """Look at how what is differentiated lost its graph."""
+    for each in facts.backwards:
+        cut = _cut(each)
+        if cut is None or each.how in {Differentiation.FUNCTIONAL, Differentiation.HELPER}:
+            continue
+        if is_tested(facts, each.place.function):
+            continue
+        tensor = f"`{each.target.label}`" if each.target.label else "what is differentiated here"
+        yield Finding(each.anchor, {"tensor": tensor, "how": HOW[cut.how]}, _fix(each), also=cut.at, defect=cut.at)
+
+
+def _cut(each: Backward) -> Cut | None:
+    """Where the target itself was cut off, not one of the operands it was computed from."""
+    target = each.target
+    if target.cut is None or target.cut.how not in HOW or target.requires_grad is not Answer.NO:
+        return None
+    return target.cut if target.kind is Kind.PLAIN or target.made_at is target.cut.at else None
+
+
+def _fix(each: Backward) -> Fix | None:
+    loss, dot, data = each.target.label.rpartition(".")
+    if data != "data" or not dot or each.target.cut is None or each.how is not Differentiation.BACKWARD:
+        return None
+    return Fix((Replace(each.target.cut.at, loss),), True, "Go back from the loss itself")
