@@ -510,6 +510,8 @@ class Calls:
             return Abstract(kind=Kind.CONTAINER, item=part)
         if name == "requires_grad_":
             return self._requires_grad(node, receiver, given)
+        if name == "register_buffer" and receiver.label == "self":
+            self._register_buffer(given)
         if name == "state_dict":
             return Abstract(kind=Kind.STATE, requires_grad=Answer.NO)
         if name in torch_api.HOOK_REGISTRARS:
@@ -529,6 +531,18 @@ class Calls:
         if name == "scale" and naming.sounds_like_scaler(receiver.label) and given.positional:
             return replace(given.positional[0], label="")
         return None
+
+    def _register_buffer(self, given: Arguments) -> None:
+        """``self.register_buffer("weight", ...)``: an attribute that no optimizer trains."""
+        context = self.context
+        name = given.at(0, "name")
+        if name is None or not isinstance(name.constant, str) or context.here.owner is None:
+            return
+        buffer = Abstract(kind=Kind.TENSOR, requires_grad=Answer.NO, is_leaf=Answer.YES)
+        attributes = context.learned.classes[context.here.owner].attributes
+        known = attributes.get(name.constant)
+        attributes[name.constant] = buffer if known is None else known | buffer
+        context.state.names[f"self.{name.constant}"] = buffer
 
     def _backward(self, node: cst.Call, receiver: Abstract, name: str, given: Arguments) -> Abstract:
         context = self.context

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import libcst as cst
 
 from .. import naming, torch_api
-from ..facts import Kind, Leaf, Loop, Loss, Purpose, Role, Yield
+from ..facts import Kind, Leaf, Loop, Loss, Purpose, Yield
 from ..grad import ANYTHING, Answer
 from .calls import Arguments, Calls, tupled
 from .context import Context, parameter_of
@@ -153,8 +153,6 @@ class Expressions:
                 found = context.attribute(owner, name)
                 if found is not None:
                     return context.named(replace(found, parameter=None, identity=frozenset()), path)
-                if name == "param_groups" and context.role(owner) is Role.OPTIMIZER:
-                    return _groups(node)
         if name == "grad_fn":
             context.walks_graph()
         if name in PLAIN_ATTRIBUTES:
@@ -170,7 +168,7 @@ class Expressions:
             return replace(detached(node, Loss.DATA, base, context.mode()), label=path, is_view=True)
         if base.kind is Kind.MODEL:
             return self._part(node, base, name, path)
-        if base.kind is Kind.OPTIMIZER and name == "param_groups":
+        if name == "param_groups":
             return _groups(node)
         if name in torch_api.VIEW_ATTRIBUTES and base.kind in TENSOR_KINDS:
             return computed(node, [base], context.mode(), view=True)
@@ -222,7 +220,7 @@ class Expressions:
             number = _index(node)
             if number is not None and -len(base.elements) <= number < len(base.elements):
                 return base.elements[number]
-        if len(keys) == 1 and keys[0].constant == "params":
+        if len(keys) == 1 and keys[0].constant == "params" and _is_group(base):
             return Abstract(kind=Kind.PARAMETERS, item=parameter_of(node, base.label, Answer.UNKNOWN), label=label)
         if base.kind is Kind.PARAMETERS:
             return self.calls.item(node, base)
@@ -511,9 +509,17 @@ class Expressions:
         return UNKNOWN
 
 
+GROUP = "torch.optim.Optimizer.param_groups[]"
+"""What is known of a parameter group is who made it."""
+
+
 def _groups(node: cst.CSTNode) -> Abstract:
-    parameters = Abstract(kind=Kind.PARAMETERS, item=parameter_of(node, "", Answer.UNKNOWN))
-    return Abstract(kind=Kind.CONTAINER, item=Abstract(kind=Kind.CONTAINER, item=parameters))
+    return Abstract(kind=Kind.CONTAINER, item=Abstract(kind=Kind.CONTAINER, api=GROUP), made_at=node)
+
+
+def _is_group(value: Abstract) -> bool:
+    """Whether it is a parameter group of an optimizer, and no other dictionary with parameters of something."""
+    return value.api == GROUP or "group" in naming.words_of(value.label)
 
 
 def _merged(values: list[Abstract]) -> Abstract | None:
