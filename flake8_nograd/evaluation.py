@@ -106,6 +106,8 @@ def _belongs_to_caller(each: Forward) -> bool:
 
 def _evaluates(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
     function = each.place.function
+    if each.via is not None and each.via in _differentiating(facts):
+        return False
     if each.training is Answer.NO:
         return _in_eval_mode(facts, each, uses)
     if each.training is Answer.YES and each.evaluated is Evaluated.HERE:
@@ -120,6 +122,8 @@ def _evaluates(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         and bool(uses)
         and all(use.purpose in ENDS for use in uses)
         and _ends_in_values(uses)
+        and not any(_attacks(use) for use in uses)
+        and not _needs_gradients(facts, each.place)
     )
 
 
@@ -133,8 +137,6 @@ def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         naming.sounds_like_preparation(each.method) or not any(_is_tensor(use) for use in uses)
     ):
         # Only a method whose result is used as a tensor runs the model.
-        return False
-    if each.via is not None and each.via in _differentiating(facts):
         return False
     if each.discarded and (each.method not in {"__call__", "forward"} or not each.place.loops) and each.via is None:
         # A hook takes what it wants of it, gradients perhaps; or it is no forward pass.
