@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import io
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from fnmatch import fnmatch
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import TextIO
 
 from . import files, report
-from .config import ConfigError, Options, listed, read_options, selected, settings_of
+from .config import ConfigError, Options, for_file, listed, matches, read_options, selected, settings_of
 from .engine import NOT_ANALYSED, Fixed, Reported, check, fix, silenced
 from .rule import Rule
 from .rules import all_rules
@@ -37,18 +39,14 @@ class Outcome:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the result is its exit code."""
     given = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name or line that the terminal cannot show is no reason to stop
+            stream.reconfigure(errors="backslashreplace")
     try:
-        if given.list_rules:
-            for rule in rules():
-                print(f"{rule.code}  {rule.name}{'' if rule.default else '  (off by default)'}")
-            return CLEAN
-        if given.explain:
-            return _explain(given.explain.upper())
-        if not given.paths:
-            print("nograd-fix: no paths given; see --help", file=sys.stderr)
-            return TROUBLE
-        return _run(given, _options(given))
-    except (ConfigError, FileNotFoundError) as error:
+        code = _main(given)
+        sys.stdout.flush()
+        return code
+    except ConfigError as error:
         print(f"nograd-fix: {error}", file=sys.stderr)
         return TROUBLE
     except KeyboardInterrupt:
@@ -56,6 +54,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FINDINGS
+    except OSError as error:
+        _complain(str(error.filename), error)
+        return TROUBLE
+
+
+def _main(given: argparse.Namespace) -> int:
+    if given.list_rules:
+        for rule in rules():
+            print(f"{rule.code}  {rule.name}{'' if rule.default else '  (off by default)'}")
+        return CLEAN
+    if given.explain:
+        return _explain(given.explain.upper())
+    if not given.paths:
+        raise ConfigError("no paths given; see --help")
+    if given.jobs < 0:
+        raise ConfigError("--jobs: a number of processes, or 0 for one a core")
+    options = _options(given)
+    return _standard_input(given, options) if "-" in given.paths else _run(given, options)
+
+
+def _complain(filename: str, reason: OSError | str) -> None:
+    """Say why a file could not be read or written."""
+    words = reason if isinstance(reason, str) else reason.strerror or str(reason)
+    print(f"nograd-fix: {filename}: {words}", file=sys.stderr)
 
 
 def rules() -> tuple[Rule, ...]:
@@ -73,7 +95,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--unsafe-fixes", action="store_true", help="apply unsafe fixes as well")
     parser.add_argument("--select", help="codes or prefixes to report, instead of the default ones")
     parser.add_argument("--extend-select", help="codes or prefixes to report as well")
-    parser.add_argument("--ignore", help="codes or prefixes not to report")
+    parser.add_argument("--ignore", help="codes or prefixes not to report, instead of those that are off by default")
+    parser.add_argument("--extend-ignore", help="codes or prefixes not to report as well")
     parser.add_argument("--no-grad-wrappers", help="names of the project's wrappers that turn gradients off")
     parser.add_argument("--torch-version", help="the oldest torch that the project supports")
     parser.add_argument("--isolated", action="store_true", help="read no configuration")
@@ -99,7 +122,7 @@ def _options(given: argparse.Namespace) -> Options:
     options = Options() if given.isolated else read_options(Path.cwd())
     known = [rule.code for rule in rules()]
     chosen: dict[str, tuple[str, ...]] = {}
-    for name in ("select", "extend_select", "ignore"):
+    for name in ("select", "extend_select", "ignore", "extend_ignore"):
         text: str | None = getattr(given, name)
         if text is None:
             continue
@@ -113,6 +136,7 @@ def _options(given: argparse.Namespace) -> Options:
         select=chosen.get("select", options.select),
         extend_select=chosen.get("extend_select", options.extend_select),
         ignore=chosen.get("ignore", options.ignore),
+        extend_ignore=chosen.get("extend_ignore", options.extend_ignore),
     )
     if given.no_grad_wrappers is not None or given.torch_version is not None:
         settings = settings_of(listed(given.no_grad_wrappers or ""), given.torch_version or "")
@@ -123,19 +147,16 @@ def _options(given: argparse.Namespace) -> Options:
 def wants(code: str, options: Options, filename: str) -> bool:
     """Whether a code is reported in a file."""
     default = {rule.code: rule.default for rule in rules()}[code]
-    ignored = any(
-        code.startswith(prefix) and (fnmatch(filename, pattern) or fnmatch(Path(filename).name, pattern))
-        for pattern, prefix in options.per_file_ignores
-    )
-    return not ignored and selected(code, options, default=default)
+    return selected(code, for_file(options, filename), default=default)
 
 
 def _run(given: argparse.Namespace, options: Options) -> int:
-    if "-" in given.paths:
-        return _standard_input(given, options)
-    paths = list(files.python_files(given.paths, options.exclude))
+    unread: list[OSError] = []
+    paths = list(files.python_files(given.paths, options.exclude, unread.append))
+    for error in unread:
+        _complain(str(error.filename), error)
     work = partial(examine, options=options, unsafe=given.unsafe_fixes)
-    trouble = changed = False
+    trouble, changed = bool(unread), False
     reports: list[tuple[str, Sequence[Reported]]] = []
     count = 0
     for outcome in _outcomes(work, paths, given.jobs):
@@ -146,32 +167,37 @@ def _run(given: argparse.Namespace, options: Options) -> int:
         result = outcome.result
         if result.error:
             trouble = True
-            print(f"nograd-fix: {outcome.filename}: {result.error}", file=sys.stderr)
+            _complain(outcome.filename, result.error)
         trouble |= any(each.code == NOT_ANALYSED.code for each in result.remaining)
         after = result.source.encode()
         if after != outcome.before:
             changed = True
             if given.diff:
-                print(_diff(outcome), end="")
+                _write(_diff(outcome))
             elif not given.check:
                 try:
                     files.replace(Path(outcome.filename), outcome.before, after)
                 except OSError as error:
                     trouble = True
-                    print(f"nograd-fix: {error}", file=sys.stderr)
+                    _complain(outcome.filename, error)
+                    reports.append((outcome.filename, tuple(_checked(outcome, options))))
+                    continue
         count += len(result.fixed)
         writes_nothing = given.check or given.diff
         found = tuple(_checked(outcome, options)) if writes_nothing and result.fixed else result.remaining
         reports.append((outcome.filename, found))
-        if given.output_format in report.BY_LINE and not given.diff:
+        if given.diff:
+            for each in report.concise(outcome.filename, [each for each in found if each.code == NOT_ANALYSED.code]):
+                print(each, file=sys.stderr)
+        elif given.output_format in report.BY_LINE:
             if not writes_nothing:
                 print(*report.fixed(outcome.filename, result.fixed), sep="\n", end="\n" if result.fixed else "")
             source = Source.read(outcome.before, outcome.filename) if writes_nothing else result.source
             _print_findings(source, found, given)
     if given.output_format not in report.BY_LINE and not given.diff:
-        print(report.whole(given.output_format, reports))
+        _print_whole(given.output_format, reports, sys.stdout)
     remaining = sum(len(found) for _, found in reports)
-    if given.output_format in report.BY_LINE:
+    if given.output_format in report.BY_LINE and (count or remaining or not trouble):
         _summary(count, remaining, writes_nothing=given.check or given.diff)
     if trouble:
         return TROUBLE
@@ -183,8 +209,16 @@ def _outcomes(work: partial[Outcome], paths: list[Path], jobs: int) -> Iterator[
     if count < 2:
         yield from map(work, paths)
         return
-    with ProcessPoolExecutor(count) as pool:
-        yield from pool.map(work, paths, chunksize=4)
+    with ProcessPoolExecutor(count, initializer=_leave_interrupts_to_the_parent) as pool:
+        try:
+            yield from pool.map(work, paths, chunksize=4)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def examine(path: Path, options: Options, *, unsafe: bool) -> Outcome:
@@ -211,6 +245,10 @@ def _checked(outcome: Outcome, options: Options) -> Iterator[Reported]:
 
 def _standard_input(given: argparse.Namespace, options: Options) -> int:
     before = sys.stdin.buffer.read()
+    if any(matches(given.stdin_filename, each) for each in options.exclude):
+        if not given.check and not given.diff:
+            _write(before)
+        return CLEAN
     try:
         source = Source.read(before, given.stdin_filename)
     except SourceError as error:
@@ -220,21 +258,22 @@ def _standard_input(given: argparse.Namespace, options: Options) -> int:
     result = fix(source, options.settings, wanted, unsafe=given.unsafe_fixes)
     outcome = Outcome(given.stdin_filename, before, result)
     if given.diff:
-        print(_diff(outcome), end="")
+        _write(_diff(outcome))
     elif not given.check:
-        sys.stdout.buffer.write(result.source.encode())
-        sys.stdout.buffer.flush()
+        _write(result.source.encode())
     found: Sequence[Reported] = result.remaining
     if given.check or given.diff:
         found = tuple(_checked(outcome, options))
     # The text goes to standard output, unless nothing is to change.
     out = sys.stdout if given.check else sys.stderr
     if given.output_format not in report.BY_LINE:
-        print(report.whole(given.output_format, [(given.stdin_filename, found)]), file=out)
+        _print_whole(given.output_format, [(given.stdin_filename, found)], out)
     else:
         for line in report.concise(given.stdin_filename, found):
             print(line, file=out)
-    if any(each.code == NOT_ANALYSED.code for each in found):
+    if result.error:
+        _complain(given.stdin_filename, result.error)
+    if result.error or any(each.code == NOT_ANALYSED.code for each in found):
         return TROUBLE
     return FINDINGS if found else CLEAN
 
@@ -248,27 +287,47 @@ def _print_findings(source: Source, found: Sequence[Reported], given: argparse.N
         print(line)
 
 
+def _print_whole(how: str, reports: Sequence[tuple[str, Sequence[Reported]]], out: TextIO) -> None:
+    if words := report.whole(how, reports):
+        print(words, file=out)
+
+
+def _write(data: bytes) -> None:
+    """Bytes as they stand in a file, in their place among what was printed."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
 def _colour(wish: str) -> bool:
     if wish != "auto":
         return wish == "always"
     if os.environ.get("NO_COLOR"):
         return False
-    return bool(os.environ.get("FORCE_COLOR")) or sys.stdout.isatty()
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def _diff(outcome: Outcome) -> str:
+def _diff(outcome: Outcome) -> bytes:
+    """What changes, in the bytes of the file, so that ``patch -p0`` takes it whatever the encoding is."""
     if outcome.result is None:
-        return ""
-    before = Source.read(outcome.before, outcome.filename).text.splitlines(keepends=True)
-    after = outcome.result.source.text.splitlines(keepends=True)
-    lines = difflib.unified_diff(before, after, outcome.filename, outcome.filename)
-    return "".join(line if line.endswith("\n") else line + "\n\\ No newline at end of file\n" for line in lines)
+        return b""
+    before = io.BytesIO(outcome.before).readlines()
+    after = io.BytesIO(outcome.result.source.encode()).readlines()
+    name = os.fsencode(outcome.filename) + (b"\t" if " " in outcome.filename else b"")  # a tab ends a name with blanks
+    lines = difflib.diff_bytes(difflib.unified_diff, before, after, name, name)
+    return b"".join(line if line.endswith(b"\n") else line + b"\n\\ No newline at end of file\n" for line in lines)
 
 
 def _summary(fixed: int, remaining: int, *, writes_nothing: bool) -> None:
     if not fixed and not remaining:
         print("All checks passed.", file=sys.stderr)
     elif writes_nothing:
-        print(f"Found {remaining} errors; {fixed} can be fixed.", file=sys.stderr)
+        print(f"Found {_errors(remaining)}; {fixed} can be fixed.", file=sys.stderr)
     else:
-        print(f"Found {fixed + remaining} errors ({fixed} fixed, {remaining} remaining).", file=sys.stderr)
+        print(f"Found {_errors(fixed + remaining)} ({fixed} fixed, {remaining} remaining).", file=sys.stderr)
+
+
+def _errors(count: int) -> str:
+    return "1 error" if count == 1 else f"{count} errors"

@@ -88,10 +88,7 @@ def check(source: Source, settings: Settings | None = None) -> tuple[Reported, .
 
 def silenced(source: Source, reported: Reported) -> bool:
     """Whether a comment silences a finding."""
-    if noqa.file_silences(source.text, reported.code):
-        return True
-    joined = noqa.logical_lines(source.text).get(reported.line, source.line(reported.line))
-    return noqa.silences(joined, reported.code)
+    return noqa.Comments(source.text).silence(reported.line, reported.code)
 
 
 def fix(
@@ -133,7 +130,11 @@ def _fix(source: Source, settings: Settings | None, wanted: Callable[[str], bool
 
 def _open(source: Source, settings: Settings | None, wanted: Callable[[str], bool]) -> tuple[Reported, ...]:
     """The findings that are wanted and that no comment silences."""
-    return tuple(each for each in check(source, settings) if wanted(each.code) and not silenced(source, each))
+    found = [each for each in check(source, settings) if wanted(each.code)]
+    if not found:
+        return ()
+    comments = noqa.Comments(source.text)
+    return tuple(each for each in found if not comments.silence(each.line, each.code))
 
 
 def _check(source: Source, settings: Settings) -> tuple[Reported, ...]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from fnmatch import fnmatch
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
+
+from .config import matches
 
 EXCLUDED = [
     ".bzr",
@@ -35,33 +38,40 @@ EXCLUDED = [
 """Folders that hold nobody's own code."""
 
 
-def python_files(paths: Sequence[str], exclude: Sequence[str]) -> Iterator[Path]:
-    """The files to read, in a fixed order, each once; a file that is named is taken whatever its name is.
+def python_files(paths: Sequence[str], exclude: Sequence[str], trouble: Callable[[OSError], None]) -> Iterator[Path]:
+    """The files to read, in a fixed order, each once, however many names it has.
 
-    Raises ``FileNotFoundError`` for a path that is not there.
+    A file that is named is taken whatever its name is, unless the project excludes it.
+    A folder that cannot be read is handed to ``trouble``. Raises ``OSError`` for a path
+    that is not there.
     """
-    seen: set[Path] = set()
+    seen: set[str] = set()
     for name in paths:
         path = Path(name)
-        if not path.exists():
-            raise FileNotFoundError(f"{name}: no such file or folder")
-        for each in _walk(path, [*EXCLUDED, *exclude]) if path.is_dir() else [path]:
-            if each not in seen:
-                seen.add(each)
+        path.lstat()
+        if _is_excluded(path, exclude):
+            continue
+        for each in _walk(path, exclude, trouble) if path.is_dir() else [path]:
+            real = os.path.realpath(each)
+            if real not in seen:
+                seen.add(real)
                 yield each
 
 
-def _walk(folder: Path, exclude: Sequence[str]) -> Iterator[Path]:
-    for root, folders, names in os.walk(folder):
+def _walk(folder: Path, exclude: Sequence[str], trouble: Callable[[OSError], None]) -> Iterator[Path]:
+    patterns = [*EXCLUDED, *exclude]
+    for root, folders, names in os.walk(folder, onerror=trouble):
         here = Path(root)
-        folders[:] = sorted(name for name in folders if not _is_excluded(here / name, exclude))
+        folders[:] = sorted(name for name in folders if not _is_excluded(here / name, patterns))
         for name in sorted(names):
-            if name.endswith(".py") and not _is_excluded(here / name, exclude):
-                yield here / name
+            path = here / name
+            # A pipe or a socket would never end; a broken link is reported when it is read.
+            if name.endswith(".py") and not _is_excluded(path, exclude) and (path.is_file() or not path.exists()):
+                yield path
 
 
 def _is_excluded(path: Path, exclude: Sequence[str]) -> bool:
-    return any(fnmatch(path.name, each) or fnmatch(str(path), each) for each in exclude)
+    return any(matches(str(path), each) for each in exclude)
 
 
 def replace(path: Path, before: bytes, after: bytes) -> None:
@@ -72,16 +82,19 @@ def replace(path: Path, before: bytes, after: bytes) -> None:
     """
     target = path.resolve()
     if not os.access(target, os.W_OK):
-        raise PermissionError(f"{path}: not writable")
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".nograd-fix.", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(after)
             file.flush()
             os.fsync(file.fileno())
+        owner = target.stat()
+        with suppress(AttributeError, PermissionError):  # Windows has no owners; only root gives files away
+            os.chown(name, owner.st_uid, owner.st_gid)
         shutil.copymode(target, name)
         if target.read_bytes() != before:
-            raise OSError(f"{path}: changed on disk while it was being fixed")
+            raise OSError(errno.EBUSY, "changed on disk while it was being fixed")
         os.replace(name, target)
     except BaseException:
         Path(name).unlink(missing_ok=True)

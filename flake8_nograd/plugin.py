@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from typing import TYPE_CHECKING, ClassVar
 
-from .config import settings_of
+from flake8.exceptions import ExecutionError
+
+from .config import ConfigError, settings_of
 from .engine import check
 from .rules import all_rules
 from .settings import Settings
@@ -62,4 +64,7 @@ class Plugin:
     @classmethod
     def parse_options(cls, options: argparse.Namespace) -> None:
         """Keep what was asked for."""
-        cls.settings = settings_of(options.no_grad_wrappers, options.torch_version)
+        try:
+            cls.settings = settings_of(options.no_grad_wrappers, options.torch_version)
+        except ConfigError as error:
+            raise ExecutionError(str(error)) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import PurePath
+from urllib.parse import quote
 
 from .engine import Reported
 from .source import Source
@@ -72,15 +73,16 @@ def as_json(files: Sequence[tuple[str, Sequence[Reported]]]) -> str:
 def as_github(files: Sequence[tuple[str, Sequence[Reported]]]) -> str:
     """Workflow commands, which GitHub shows in the diff of a pull request."""
     return "\n".join(
-        f"::error title=nograd-fix ({each.code}),file={_escaped(filename)},line={each.line},col={each.column},"
+        f"::error title=nograd-fix ({each.code}),file={_escaped(filename, ':,')},line={each.line},col={each.column},"
         f"endLine={each.end_line},endColumn={each.end_column}::{each.code} {_escaped(each.message)}"
         for filename, found in files
         for each in found
     )
 
 
-def _escaped(words: str) -> str:
-    return words.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+def _escaped(words: str, more: str = "") -> str:
+    """Words as a workflow command takes them; in a property, its separators are escaped as well."""
+    return "".join(f"%{ord(letter):02X}" if letter in "%\r\n" + more else letter for letter in words)
 
 
 def as_sarif(files: Sequence[tuple[str, Sequence[Reported]]]) -> str:
@@ -95,7 +97,7 @@ def as_sarif(files: Sequence[tuple[str, Sequence[Reported]]]) -> str:
             "locations": [
                 {
                     "physicalLocation": {
-                        "artifactLocation": {"uri": PurePath(filename).as_posix()},
+                        "artifactLocation": {"uri": quote(PurePath(filename).as_posix(), errors="surrogateescape")},
                         "region": {
                             "startLine": each.line,
                             "startColumn": each.column,
@@ -110,7 +112,8 @@ def as_sarif(files: Sequence[tuple[str, Sequence[Reported]]]) -> str:
     ]
     tool = {"driver": {"name": "nograd-fix", "rules": [rules[code] for code in sorted(rules)]}}
     schema = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-    return json.dumps({"$schema": schema, "version": "2.1.0", "runs": [{"tool": tool, "results": results}]}, indent=2)
+    run = {"tool": tool, "columnKind": "unicodeCodePoints", "results": results}
+    return json.dumps({"$schema": schema, "version": "2.1.0", "runs": [run]}, indent=2)
 
 
 def whole(how: str, files: Sequence[tuple[str, Sequence[Reported]]]) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import tokenize
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +14,9 @@ import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
 from .facts import Anchor
+
+DEPTH = 1000
+"""How deep a syntax tree may be: LibCST takes time that grows with the square of it, and at some depth the stack."""
 
 
 class SourceError(Exception):
@@ -79,6 +84,8 @@ class Source:
         if "\0" in self.text:
             line = self.text.count("\n", 0, self.text.index("\0")) + 1
             raise SourceError("contains a null byte", line)
+        if _is_deep(self.text):
+            raise SourceError("an expression is nested too deeply")
         try:
             return cst.parse_module(self.text)
         except cst.ParserSyntaxError as error:
@@ -113,3 +120,23 @@ class Source:
     def encode(self) -> bytes:
         """The bytes to write."""
         return (b"\xef\xbb\xbf" if self.has_bom else b"") + self.text.encode(self.encoding)
+
+
+def _is_deep(text: str) -> bool:
+    """Whether Python finds the text nested too deeply, or its tree is deeper than ``DEPTH``.
+
+    LibCST's parser would overflow the stack, which no handler catches.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            level: list[ast.AST] = [ast.parse(text)]
+    except (RecursionError, MemoryError):
+        return True
+    except (SyntaxError, ValueError) as error:
+        return "too many nested" in str(error)  # other errors are for LibCST to find: it reads newer syntax
+    for _ in range(DEPTH):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+        if not level:
+            return False
+    return True
