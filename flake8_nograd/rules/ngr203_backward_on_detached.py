@@ -1,7 +1,7 @@
 """`backward()` on a tensor that was just cut off from its graph.
 
-`.detach()` and `.data` give the numbers of a loss without its graph, `.item()`
-and `.numpy()` give numbers that are no tensor at all. None of them can be gone
+`.detach()`, `.data` and `torch.tensor(loss)` give the numbers of a loss without
+its graph, `.item()` and `.numpy()` give numbers that are no tensor at all. None of them can be gone
 back from: torch 2.13 raises
 
     RuntimeError: element 0 of tensors does not require grad and does not have a grad_fn
@@ -62,7 +62,13 @@ from ..facts import Backward, Cut, Differentiation, FileFacts, Kind, Loss
 from ..grad import Answer
 from ..rule import Finding, rule
 
-HOW = {Loss.DETACH: "detached", Loss.DATA: "detached by `.data`", Loss.ITEM: "a number", Loss.NUMPY: "an array"}
+HOW = {
+    Loss.DETACH: "detached",
+    Loss.DATA: "detached by `.data`",
+    Loss.ITEM: "a number",
+    Loss.NUMPY: "an array",
+    Loss.COPY: "a copy of its numbers",
+}
 
 
 @rule(

@@ -72,7 +72,7 @@ def check(facts: FileFacts) -> Iterator[Finding]:
         if not _reads_data(each) or each.anchor in written or each.anchor in reported:
             continue
         reported.add(each.anchor)
-        yield Finding(each.anchor, {"tensor": each.value.label or "..."}, _fix(each))
+        yield Finding(each.anchor, {"tensor": each.value.label}, _fix(each))
 
 
 def _reads_data(each: Use) -> bool:
