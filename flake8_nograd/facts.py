@@ -266,8 +266,28 @@ class Switch:
     """Of a ``with``: whether it is all that its function does."""
     rest: tuple[Anchor, ...] = ()
     """Of a statement with a line of its own: what follows in its block."""
+    below: tuple[str, ...] = ()
+    """Of a decorator: the canonical names of those between it and the ``def``, top down."""
     conditions: tuple[str, ...] = ()
     """Of a statement: what the ``if`` statements around it ask, as the file writes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A ``with`` item of operands joined by ``and`` or ``or``: always the same one is entered.
+
+    The others are only asked whether they are true, as objects are.
+    """
+
+    anchor: Anchor
+    """The whole operation."""
+    place: Place
+    operator: str
+    operands: tuple[Value, ...]
+    written: tuple[str, ...]
+    """The operands, as the file writes them."""
+    entered: int
+    """The one that is entered, by index."""
 
 
 class Evaluated(Enum):
@@ -479,7 +499,7 @@ class InferenceUse:
 
 @dataclass(frozen=True, slots=True)
 class Yield:
-    """A ``yield``, ``yield from`` or ``await``."""
+    """A ``yield``, ``yield from`` or ``await``; ``async for`` and ``async with`` await as well."""
 
     anchor: Anchor
     place: Place
@@ -505,6 +525,7 @@ class FileFacts:
     classes: tuple[Class, ...] = ()
     loops: tuple[Loop, ...] = ()
     switches: tuple[Switch, ...] = ()
+    joined: tuple[Joined, ...] = ()
     forwards: tuple[Forward, ...] = ()
     uses: tuple[Use, ...] = ()
     backwards: tuple[Backward, ...] = ()

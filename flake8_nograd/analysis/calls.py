@@ -193,7 +193,8 @@ class Calls:
         shift, leaving = KEEP, Leaving.RESTORES
         for definition in callee.definitions:
             known = self.context.known.functions.get(definition) if not isinstance(definition, cst.ClassDef) else None
-            if known is not None and known.yields is not None:
+            if known is not None and known.yields is not None and known.own == KEEP:
+                # A decorator of torch takes its mode back at each yield.
                 shift, leaving = known.yields, Leaving.RESTORES if known.leaves == KEEP else Leaving.STAYS
         for each in given.all():
             self.context.escapes(each)

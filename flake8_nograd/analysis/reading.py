@@ -171,6 +171,20 @@ def _holds(node: cst.CSTNode, inner: cst.CSTNode) -> bool:
     return node is inner or any(_holds(each, inner) for each in node.children)
 
 
+def joined(node: cst.BaseExpression) -> tuple[str, tuple[cst.BaseExpression, ...]]:
+    """``and`` and the operands of ``a and b and c``; no operator, and the expression, of anything else."""
+    operands: list[cst.BaseExpression] = []
+    operator = ""
+    while isinstance(node, cst.BooleanOperation):
+        each = "and" if isinstance(node.operator, cst.And) else "or"
+        if operator and (each != operator or node.lpar):
+            break
+        operator = each
+        operands.insert(0, node.right)
+        node = node.left
+    return operator, (node, *operands)
+
+
 def compared(node: cst.BaseExpression) -> tuple[str, tuple[cst.BaseExpression, ...]]:
     """``==`` and both sides of a comparison for equality; any other expression as it is."""
     if isinstance(node, cst.Comparison) and len(node.comparisons) == 1:

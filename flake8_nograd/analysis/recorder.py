@@ -14,6 +14,7 @@ from ..facts import (
     FileFacts,
     Forward,
     InferenceUse,
+    Joined,
     Loop,
     ModeSwitch,
     Reveal,
@@ -33,6 +34,7 @@ Row = (
     | Discarded
     | Forward
     | InferenceUse
+    | Joined
     | Loop
     | ModeSwitch
     | Reveal
@@ -86,6 +88,7 @@ class Recorder:
             classes=classes,
             loops=tuple(row for row in rows if isinstance(row, Loop)),
             switches=tuple(row for row in rows if isinstance(row, Switch)),
+            joined=tuple(row for row in rows if isinstance(row, Joined)),
             forwards=tuple(row for row in rows if isinstance(row, Forward)),
             uses=tuple(row for row in rows if isinstance(row, Use)),
             backwards=tuple(row for row in rows if isinstance(row, Backward)),

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import libcst as cst
 
 from .. import naming, torch_api
-from ..facts import Assignment, Discarded, Form, Kind, Leaf, Loop, Manner, Purpose, Switch, Value, Yield
+from ..facts import Assignment, Discarded, Form, Joined, Kind, Leaf, Loop, Manner, Purpose, Switch, Value, Yield
 from ..grad import ANYTHING, INFERENCE, KEEP, NO_GRAD, UNREACHED, Answer, GradMode, Shift
 from .calls import Arguments, changed
 from .context import Context
 from .entering import enter, framework_mode, parameters_of, role_of
 from .expressions import Expressions, path_of
 from .knowledge import ClassKnowledge, Def, FunctionKnowledge
-from .reading import bound_by, compared, is_read_after, operation_on, place_of, places_in
+from .reading import bound_by, compared, is_read_after, joined, operation_on, place_of, places_in
 from .recorder import Surroundings
 from .state import State
 from .value import NONE, PLAIN, UNKNOWN, Abstract, Leaving, replace, written
@@ -123,10 +123,13 @@ class Walk(cst.CSTVisitor):
 
     def _switch_statement(self, node: cst.Expr, value: Abstract) -> None:
         context = self.context
+        called = isinstance(node.value, cst.Call)
+        if value.kind is Kind.API and value.api in torch_api.SWITCHES:
+            value = self.expressions.calls.switch(value.api, _NO_ARGUMENTS)
         if value.kind is not Kind.SWITCH or value.api not in torch_api.SWITCHES or value.shift is None:
             return
         before = context.mode()
-        func = node.value.func if isinstance(node.value, cst.Call) else None
+        func = node.value.func if isinstance(node.value, cst.Call) else node.value
         if not isinstance(func, cst.Name | cst.Attribute) or (
             isinstance(func, cst.Attribute)
             and func.attr.value
@@ -137,7 +140,7 @@ class Walk(cst.CSTVisitor):
             }
         ):
             return
-        if value.api == "torch.set_grad_enabled":
+        if called and value.api == "torch.set_grad_enabled":
             context.state.mode = changed(context.state.mode, value.shift)
         function = context.function()
         context.recorder.write(
@@ -146,7 +149,7 @@ class Walk(cst.CSTVisitor):
                 node,
                 value.api,
                 Form.STATEMENT,
-                True,
+                called,
                 before,
                 context.mode(),
                 None if function is None else function.row,
@@ -652,6 +655,8 @@ class Walk(cst.CSTVisitor):
         """``for``: walked until nothing new is learned, then once for the record."""
         context = self.context
         iterated = self.expressions.of(node.iter)
+        if node.asynchronous is not None:
+            context.recorder.write(Yield(node, context.place(), True))
         leaks = self._leaking_generator(node.iter)
         if leaks:
             context.state.mode = context.state.mode.then(ANYTHING)
@@ -768,8 +773,7 @@ class Walk(cst.CSTVisitor):
             context.recorder.write(Yield(node, context.place(), True))
         for each in node.items:
             outside = context.state.mode
-            value = self.expressions.of(each.item)
-            shift, leaving = self._entered(node, each, value)
+            value, shift, leaving = self._joined(each.item) or self._entered(node, each)
             context.state.mode = changed(context.state.mode, shift)
             entered.append((outside, context.state.mode, leaving))
             if leaving & Leaving.RESTORES:
@@ -785,22 +789,53 @@ class Walk(cst.CSTVisitor):
         context.here.switches = switches
         return False
 
-    def _entered(self, node: cst.With, item: cst.WithItem, value: Abstract) -> tuple[Shift, Leaving]:
+    def _joined(self, item: cst.BaseExpression) -> tuple[Abstract, Shift, Leaving] | None:
+        """Managers joined by ``and`` or ``or``, taken as what was meant: all are entered."""
+        operator, operands = joined(item)
+        if not operator:
+            return None
+        values = [self._before(each) for each in operands]
+        entered = 0
+        if operator == "and":
+            # One that is false would be entered, and raise: in a program that works, a call gave an object.
+            entered = len(operands) - 1
+            if not all(
+                value.kind is Kind.SWITCH or isinstance(each, cst.Call)
+                for each, value in zip(operands[:-1], values[:-1], strict=True)
+            ):
+                return None
+        elif values[0].kind is not Kind.SWITCH:
+            return None
         context = self.context
-        shift, leaving, called = KEEP, Leaving.NOTHING, True
+        shift, leaving = KEEP, Leaving.NOTHING
+        code = cst.Module([]).code_for_node
+        values = [self.expressions.of(each) for each in operands]
+        context.recorder.write(
+            Joined(
+                item,
+                context.place(),
+                operator,
+                tuple(each.fact() for each in values),
+                tuple(code(each) for each in operands),
+                entered,
+            )
+        )
+        for each, value in zip(operands, values, strict=True):
+            its, kept = self._shift_of(each, value)
+            shift = shift.then(its)
+            if kept & Leaving.RESTORES:
+                leaving = Leaving.RESTORES
+        return values[entered], shift, leaving
+
+    def _entered(self, node: cst.With, item: cst.WithItem) -> tuple[Abstract, Shift, Leaving]:
+        context = self.context
+        value = self.expressions.of(item.item)
+        called = True
         if value.kind is Kind.API and value.api in torch_api.SWITCHES:
             # with torch.no_grad: raises; taken as what was meant.
             value = self.expressions.calls.switch(value.api, _NO_ARGUMENTS)
             called = False
-        if value.kind is Kind.SWITCH and value.shift is not None:
-            self.expressions.calls.runs_now(value)
-            shift, leaving = value.shift, value.leaving
-        elif value.kind is Kind.INSTANCE:
-            shift, leaving = self._class_manager(value)
-        elif value.kind is Kind.UNKNOWN and isinstance(item.item, cst.Call):
-            name = path_of(item.item.func)
-            if naming.sounds_like_no_grad(name):
-                shift, leaving = ANYTHING, Leaving.RESTORES
+        shift, leaving = self._shift_of(item.item, value)
         if value.api in torch_api.SWITCHES:
             before = context.mode()
             function = context.function()
@@ -820,7 +855,21 @@ class Walk(cst.CSTVisitor):
             )
             context.recorder.write(switch)
             context.here.switches = (*context.here.switches, switch)
-        return shift, leaving
+        return value, shift, leaving
+
+    def _shift_of(self, node: cst.BaseExpression, value: Abstract) -> tuple[Shift, Leaving]:
+        """What entering a value does to grad mode, and leaving it."""
+        if value.kind is Kind.SWITCH and value.shift is not None:
+            self.expressions.calls.runs_now(value)
+            return value.shift, value.leaving
+        if value.kind is Kind.INSTANCE:
+            return self._class_manager(value)
+        if value.kind is Kind.UNKNOWN and isinstance(node, cst.Call) and naming.sounds_like_no_grad(path_of(node.func)):
+            return ANYTHING, Leaving.RESTORES
+        if isinstance(node, cst.BooleanOperation | cst.IfExp):
+            # One of several, of which not all are known.
+            return ANYTHING, Leaving.RESTORES
+        return KEEP, Leaving.NOTHING
 
     def _class_manager(self, value: Abstract) -> tuple[Shift, Leaving]:
         for owner in value.definitions:
@@ -839,7 +888,7 @@ class Walk(cst.CSTVisitor):
         bases = [self.expressions.of(each.value) for each in node.bases]
         for each in node.decorators:
             self.expressions.of(each.decorator)
-            self._decorator_switch(node, each, Form.CLASS_DECORATOR)
+            self._decorator_switch(node, each, Form.CLASS_DECORATOR, ())
         known = context.learned.classes.setdefault(node, ClassKnowledge(node))
         known.bases = tuple(name for each in bases for name in self._base_names(each))
         known.parents = tuple(each for base in bases for each in base.definitions if isinstance(each, cst.ClassDef))
@@ -874,16 +923,18 @@ class Walk(cst.CSTVisitor):
         context = self.context
         known = self._register(node)
         own = KEEP
-        names = []
+        names: list[str] = []
         for each in reversed(node.decorators):
             value = self.expressions.of(each.decorator)
             called = isinstance(each.decorator, cst.Call)
-            names.append(value.api or value.label or path_of(_uncalled(each.decorator)))
             shift = self._decorator_shift(node, value, each.decorator, called=called)
-            own = shift.then(own)
-            self._decorator_switch(node, each, Form.DECORATOR)
-        known.decorators = tuple(name.removeprefix("builtins.") for name in reversed(names))
-        if node.asynchronous is None and not any(name.endswith("contextmanager") for name in names):
+            if not any(name.endswith("contextmanager") for name in names):
+                # Above @contextmanager it guards the making of the manager alone.
+                own = shift.then(own)
+            self._decorator_switch(node, each, Form.DECORATOR, tuple(reversed(names)))
+            names.append((value.api or value.label or path_of(_uncalled(each.decorator))).removeprefix("builtins."))
+        known.decorators = tuple(reversed(names))
+        if node.asynchronous is None:
             known.own = own
         for parameter in parameters_of(node.params):
             if parameter.default is not None:
@@ -918,7 +969,9 @@ class Walk(cst.CSTVisitor):
                     return KEEP
         return ANYTHING if naming.sounds_like_no_grad(name) else KEEP
 
-    def _decorator_switch(self, node: cst.FunctionDef | cst.ClassDef, each: cst.Decorator, form: Form) -> None:
+    def _decorator_switch(
+        self, node: cst.FunctionDef | cst.ClassDef, each: cst.Decorator, form: Form, below: tuple[str, ...]
+    ) -> None:
         context = self.context
         context.recorder.quiet += 1
         value = self.expressions.of(each.decorator)
@@ -940,6 +993,7 @@ class Walk(cst.CSTVisitor):
                     context.place(),
                     shift.enables,
                     self._switch_arguments(each.decorator),
+                    below=below,
                 )
             )
 

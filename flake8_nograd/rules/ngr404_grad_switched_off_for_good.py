@@ -99,7 +99,7 @@ def check(facts: FileFacts) -> Iterator[Finding]:
 
 
 def _is_by_hand(switch: Switch) -> bool:
-    return switch.form is Form.STATEMENT and switch.api == "torch.set_grad_enabled"
+    return switch.form is Form.STATEMENT and switch.called and switch.api == "torch.set_grad_enabled"
 
 
 def _stays_off(function: Function, switches: list[Switch]) -> bool:

@@ -78,7 +78,11 @@ from ..rule import Finding, rule
 )
 def check(facts: FileFacts) -> Iterator[Finding]:
     """Pair each statement that switches off with the next that switches on."""
-    by_hand = [each for each in facts.switches if each.form is Form.STATEMENT and each.api == "torch.set_grad_enabled"]
+    by_hand = [
+        each
+        for each in facts.switches
+        if each.form is Form.STATEMENT and each.called and each.api == "torch.set_grad_enabled"
+    ]
     for off, on in pairwise(by_hand):
         if _is_pair(off, on):
             yield Finding(off.anchor, fix=_mended(facts, off, on), also=on.anchor)

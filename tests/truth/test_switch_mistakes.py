@@ -1,0 +1,276 @@
+"""What the pages of NGR401 to NGR403 and NGR407 to NGR412 claim of torch, run on torch."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import pytest
+import torch
+from torch import nn
+
+from flake8_nograd.rules import all_rules
+
+PAGES = {rule.code: rule.documentation for rule in all_rules()}
+
+Made = torch.no_grad | torch.inference_mode | torch.enable_grad
+
+
+@pytest.fixture(autouse=True)
+def _restored() -> Iterator[None]:
+    """What these tests leave switched off is on again in the next."""
+    torch.set_grad_enabled(True)
+    yield
+    torch.set_grad_enabled(True)
+
+
+def gradients() -> bool:
+    return torch.is_grad_enabled()
+
+
+def error_of(action: Callable[[], object], *kinds: type[Exception]) -> str:
+    with pytest.raises(kinds) as caught:
+        action()
+    return str(caught.value)
+
+
+# --- NGR403: joined by and, or ------------------------------------------------------------
+
+
+def test_and_enters_the_last_alone() -> None:
+    with torch.no_grad() and torch.autocast("cpu"):
+        assert gradients()
+        assert torch.is_autocast_enabled("cpu")
+        assert nn.Linear(2, 1)(torch.ones(1, 2)).requires_grad
+    with torch.autocast("cpu") and torch.no_grad():
+        assert not gradients()
+        assert not torch.is_autocast_enabled("cpu")
+
+
+def test_or_enters_the_first_alone() -> None:
+    with torch.autocast("cpu") or torch.no_grad():
+        assert gradients()
+    with torch.no_grad() or torch.autocast("cpu"):
+        assert not gradients()
+        assert not torch.is_autocast_enabled("cpu")
+
+
+def test_a_comma_enters_both() -> None:
+    with torch.no_grad(), torch.autocast("cpu"):
+        assert not gradients()
+        assert torch.is_autocast_enabled("cpu")
+        assert nn.Linear(2, 1)(torch.ones(1, 2)).dtype is torch.bfloat16
+    assert gradients()
+
+
+# --- NGR407: decorators that reach nothing, await in a block --------------------------------
+
+SWITCHES = [torch.no_grad, torch.inference_mode]
+each_switch = pytest.mark.parametrize("switch", SWITCHES, ids=lambda switch: switch.__name__)
+
+
+@each_switch
+def test_a_decorated_coroutine_runs_with_gradients(switch: Callable[[], Made]) -> None:
+    @switch()
+    async def coroutine() -> bool:
+        return gradients()
+
+    @switch()
+    async def generator() -> AsyncIterator[bool]:
+        yield gradients()
+
+    async def items() -> list[bool]:
+        return [each async for each in generator()]
+
+    assert asyncio.run(coroutine())
+    assert asyncio.run(items()) == [True]
+
+
+@each_switch
+def test_a_decorated_context_manager_leaves_its_block_with_gradients(switch: Callable[[], Made]) -> None:
+    @switch()
+    @contextlib.contextmanager
+    def above() -> Iterator[bool]:
+        yield gradients()
+
+    @contextlib.contextmanager
+    @switch()
+    def below() -> Iterator[bool]:
+        yield gradients()
+
+    with above() as inside:
+        assert gradients()
+        assert inside
+    with below() as inside:
+        assert gradients()
+        assert not inside
+
+
+def test_a_block_in_the_context_manager_reaches_the_block() -> None:
+    @contextlib.contextmanager
+    def mended() -> Iterator[None]:
+        with torch.no_grad():
+            yield
+
+    with mended():
+        assert not gradients()
+    assert gradients()
+
+
+def test_a_block_in_the_coroutine_holds() -> None:
+    async def mended() -> bool:
+        with torch.no_grad():
+            return gradients()
+
+    assert not asyncio.run(mended())
+
+
+def test_of_a_decorated_class_the_constructor_alone_has_no_gradients() -> None:
+    class Evaluator:
+        def __init__(self) -> None:
+            self.constructed = gradients()
+
+        def predict(self) -> bool:
+            return gradients()
+
+    with pytest.warns(FutureWarning) as caught:
+        decorated: Callable[[], Evaluator] = torch.no_grad()(Evaluator)
+    said = "Decorating classes is deprecated and will be disabled in future versions"
+    assert said in str(caught[0].message)
+    assert said in " ".join(PAGES["NGR407"].split())
+    assert not isinstance(decorated, type)
+    assert not decorated().constructed
+    assert decorated().predict()
+
+
+def test_an_await_in_a_block_reaches_other_tasks() -> None:
+    seen = []
+
+    async def evaluating() -> None:
+        with torch.no_grad():
+            await asyncio.sleep(0.01)
+
+    async def training() -> None:
+        await asyncio.sleep(0)
+        seen.append(gradients())
+
+    async def both() -> None:
+        await asyncio.gather(evaluating(), training())
+
+    asyncio.run(both())
+    assert seen == [False]
+
+
+def test_two_blocks_that_overlap_leave_gradients_off() -> None:
+    seen = []
+
+    async def evaluating(turns: int) -> None:
+        with torch.no_grad():
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            seen.append(gradients())
+
+    async def both() -> None:
+        await asyncio.gather(evaluating(1), evaluating(2))
+
+    asyncio.run(both())
+    assert seen == [False, True]
+    assert not gradients()
+
+
+# --- NGR401, NGR402: not called, not entered --------------------------------------------------
+
+
+@pytest.mark.parametrize("switch", [*SWITCHES, torch.enable_grad, torch.set_grad_enabled])
+def test_a_switch_that_is_not_called_cannot_be_entered(switch: Made) -> None:
+    def entered() -> None:
+        with switch:
+            raise AssertionError
+
+    # Python 3.10 raises AttributeError.
+    error = error_of(entered, TypeError, AttributeError)
+    if sys.version_info >= (3, 11):
+        assert error == "'type' object does not support the context manager protocol"
+        assert f"TypeError: {error}" in PAGES["NGR401"]
+
+
+@pytest.mark.parametrize("switch", [*SWITCHES, torch.enable_grad])
+def test_a_switch_that_is_not_entered_changes_nothing(switch: Callable[[], Made]) -> None:
+    switch()
+    assert gradients()
+    with torch.no_grad():
+        switch()
+        assert not gradients()
+    assert not torch.is_inference_mode_enabled()
+
+
+def test_set_grad_enabled_acts_when_it_is_called() -> None:
+    torch.set_grad_enabled(False)
+    assert not gradients()
+
+
+# --- NGR408: above staticmethod, classmethod, property -----------------------------------------
+
+
+@pytest.mark.parametrize("switch", [torch.no_grad(), torch.no_grad, torch.inference_mode(), torch.inference_mode])
+def test_above_a_descriptor_it_breaks_the_method(switch: Callable[[object], Callable[..., bool]]) -> None:
+    class Wrong:
+        @switch
+        @staticmethod
+        def predict(x: int) -> bool:
+            return gradients()
+
+        @switch
+        @classmethod
+        def load(cls) -> bool:
+            return gradients()
+
+        @switch
+        @property
+        def norm(self) -> bool:
+            return gradients()
+
+        @switch
+        @functools.cached_property
+        def size(self) -> bool:
+            return gradients()
+
+    assert error_of(lambda: Wrong().predict(1), TypeError).endswith(
+        "predict() takes 1 positional argument but 2 were given"
+    )
+    assert "TypeError: predict() takes 1 positional argument but 2 were given" in PAGES["NGR408"]
+    assert Wrong.predict(1) is False
+    for call in (Wrong.load, Wrong().load):
+        error = error_of(call, TypeError)
+        assert f"TypeError: {error}" in PAGES["NGR408"]
+    for value in (Wrong().norm, Wrong().size):
+        assert callable(value)
+        assert "object is not callable" in error_of(value, TypeError)
+
+
+def test_directly_above_the_def_it_does_what_it_says() -> None:
+    class Right:
+        @staticmethod
+        @torch.no_grad()
+        def predict(x: int) -> bool:
+            return gradients()
+
+        @classmethod
+        @torch.no_grad()
+        def load(cls) -> bool:
+            return gradients()
+
+        @property
+        @torch.no_grad()
+        def norm(self) -> bool:
+            return gradients()
+
+        @functools.cached_property
+        @torch.no_grad()
+        def size(self) -> bool:
+            return gradients()
+
+    assert (Right().predict(1), Right.predict(1), Right.load(), Right().norm, Right().size) == (False,) * 5
