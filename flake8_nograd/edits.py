@@ -56,7 +56,7 @@ class Unwrap:
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """Put code in the place of an expression, or of a simple statement.
+    """Put code in the place of an expression, of what a decorator names, or of a simple statement.
 
     In the code, ``{0}`` stands for what is replaced, ``{1}`` for the first of
     its parts, and ``{torch.no_grad}`` for a torch name as the file spells it.

@@ -108,6 +108,8 @@ class Value(NamedTuple):
     """Anchors of the ``Forward`` rows it was computed from."""
     releafed: Anchor | None = None
     """Where something computed was made a leaf that requires gradients: what is behind it gets none."""
+    literal: str = ""
+    """Of a constant that stands in the file: its type, ``str``."""
     block: Switch | None = None
     """Of an inference tensor: the innermost ``with`` it was made in, if there is one in that function."""
 
@@ -261,7 +263,10 @@ class Switch:
     place: Place
     enables: Answer
     """Whether it asks for gradients: ``enable_grad()`` does, ``set_grad_enabled(flag)`` nobody knows."""
-    arguments: tuple[Value, ...] = ()
+    arguments: tuple[Value, ...] | None = None
+    """Of one that is made right there; ``None`` where it is entered by a name."""
+    made: Anchor | None = None
+    """Of one that is entered: where that object is made, if there is one such place."""
     spans_body: bool = False
     """Of a ``with``: whether it is all that its function does."""
     rest: tuple[Anchor, ...] = ()

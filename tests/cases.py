@@ -6,11 +6,16 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from flake8_nograd.config import settings_of
+from flake8_nograd.settings import Settings
+
 _CASE = re.compile(
     r"^## (?P<title>.+?)\n(?P<why>.*?)^```py\n(?P<code>.*?)^```$(?P<rest>.*?)(?=^## |\Z)", re.DOTALL | re.MULTILINE
 )
 _DIFF = re.compile(r"^```diff( unsafe)?\n(?P<diff>.*?)^```$", re.DOTALL | re.MULTILINE)
 _MARK = re.compile(r"#((?: NGR\d{3})+)\s*$")
+_VERSION = re.compile(r"^With `torch-version = ([\d.]+)`", re.MULTILINE)
+"""Above the cases of a page: an option that all of them are run with."""
 _REVEAL = re.compile(r"#> (?P<facts>.+)$")
 
 
@@ -23,6 +28,7 @@ class Case:
     diff: str | None
     unsafe: bool
     page: Path
+    settings: Settings
 
     @property
     def marks(self) -> list[tuple[int, str]]:
@@ -60,7 +66,10 @@ def cases(folder: str) -> list[Case]:
     """All cases of a folder of pages."""
     found = []
     for page in sorted((Path(__file__).parent / folder).glob("*.md")):
-        for case in _CASE.finditer(page.read_text(encoding="utf-8")):
+        text = page.read_text(encoding="utf-8")
+        version = _VERSION.search(text)
+        settings = settings_of((), version[1] if version else "")
+        for case in _CASE.finditer(text):
             diff = _DIFF.search(case["rest"])
             found.append(
                 Case(
@@ -69,6 +78,7 @@ def cases(folder: str) -> list[Case]:
                     diff["diff"] if diff else None,
                     bool(diff and diff[1]),
                     page,
+                    settings,
                 )
             )
     return found

@@ -15,12 +15,12 @@ CASES = cases("rules")
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 
-def found(text: str) -> list[tuple[int, str]]:
-    return [(each.line, each.code) for each in check(Source.of(text))]
+def found(case: Case, text: str) -> list[tuple[int, str]]:
+    return [(each.line, each.code) for each in check(Source.of(text), case.settings)]
 
 
 def mended(case: Case, text: str) -> Fixed:
-    return fix(Source.of(text), unsafe=case.unsafe)
+    return fix(Source.of(text), case.settings, unsafe=case.unsafe)
 
 
 def diff(before: str, after: str) -> str:
@@ -30,7 +30,7 @@ def diff(before: str, after: str) -> str:
 
 @each_case
 def test_findings_equal_marks(case: Case) -> None:
-    assert found(case.code) == case.marks
+    assert found(case, case.code) == case.marks
 
 
 @each_case
@@ -57,7 +57,7 @@ def test_fixed_text_is_settled(case: Case) -> None:
 @each_case
 def test_line_endings_do_not_matter(case: Case) -> None:
     text = case.code.replace("\n", "\r\n")
-    assert found(text) == case.marks
+    assert found(case, text) == case.marks
     after = mended(case, text).source.text
     assert after.replace("\r\n", "\n") == mended(case, case.code).source.text
     assert "\n" not in after.replace("\r\n", "")
@@ -66,7 +66,7 @@ def test_line_endings_do_not_matter(case: Case) -> None:
 @each_case
 def test_tabs_do_not_matter(case: Case) -> None:
     text = case.code.replace("    ", "\t")
-    assert found(text) == case.marks
+    assert found(case, text) == case.marks
     assert mended(case, text).source.text.replace("\t", "    ") == mended(case, case.code).source.text
 
 

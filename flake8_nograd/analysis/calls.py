@@ -834,7 +834,7 @@ class Calls:
         context = self.context
         mode = context.mode()
         if name in torch_api.SWITCHES:
-            return self.switch(name, given)
+            return replace(self.switch(name, given), identity=frozenset({node}))
         if name.startswith("builtins."):
             return self._builtin(node, name.removeprefix("builtins."), given)
         self._row(node, name, UNKNOWN, given)

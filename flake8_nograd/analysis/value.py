@@ -93,6 +93,7 @@ class Abstract(NamedTuple):
             self.made_at,
             self.forwards,
             releafed=self.releafed,
+            literal="None" if self.is_none else type(self.constant).__name__ if self.constant is not None else "",
             block=self.block,
         )
 

@@ -161,14 +161,14 @@ class Walk(cst.CSTVisitor):
             )
         )
 
-    def _switch_arguments(self, node: cst.BaseExpression) -> tuple[Value, ...]:
-        if not isinstance(node, cst.Call):
-            return ()
-        context = self.context
-        context.recorder.quiet += 1
-        values = tuple(self.expressions.of(each.value).fact() for each in node.args)
-        context.recorder.quiet -= 1
-        return values
+    def _switch_arguments(self, node: cst.BaseExpression) -> tuple[Value, ...] | None:
+        """What torch's own class is called with, if that is what stands here."""
+        if not isinstance(node, cst.Call) or self._before(node.func).kind is not Kind.API:
+            return None
+        return tuple(
+            Value(Kind.PLAIN, literal="int") if isinstance(each.value, cst.Integer) else self._before(each.value).fact()
+            for each in node.args
+        )
 
     def visit_Assign(self, node: cst.Assign) -> bool:
         """``a = b = value``."""
@@ -851,6 +851,7 @@ class Walk(cst.CSTVisitor):
                 context.place(),
                 shift.enables,
                 self._switch_arguments(item.item),
+                next(iter(value.identity)) if len(value.identity) == 1 else None,
                 spans_body=_spans_body(node, context.here.function),
             )
             context.recorder.write(switch)

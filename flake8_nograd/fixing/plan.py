@@ -140,6 +140,8 @@ class _Planner:
                 self._unwrap(steps, self.tree.node(anchor))
             case Replace(replaced=anchor, code=code, parts=parts):
                 node = self.tree.node(anchor)
+                if isinstance(node, cst.Decorator):
+                    node = node.decorator
                 filled = self._filled(steps, node, code)
                 for number, part in enumerate(parts, 1):
                     filled = filled.replace(f"{{{number}}}", self.tree.module.code_for_node(self.tree.node(part)))

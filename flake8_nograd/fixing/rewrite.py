@@ -113,13 +113,16 @@ def without_decorator(decorator: cst.Decorator) -> Rewrite:
 def split(tree: Tree, item: cst.WithItem, *, leave_out: bool = False) -> Rewrite:
     """The operands of ``a and b`` as items of their own; or without the item."""
     parts = [] if leave_out else _operands(tree, item)
+    above = tree.parent(item)
+    # By its place: one with statement may enter the same expression twice.
+    index = next((i for i, each in enumerate(above.items) if each is item), -1) if isinstance(above, cst.With) else -1
 
     def rewrite(node: cst.CSTNode) -> cst.CSTNode:
         if not isinstance(node, cst.With):
             raise RefusedError("no with statement")
         items: list[cst.WithItem] = []
-        for each in node.items:
-            if each.item.deep_equals(item.item):
+        for number, each in enumerate(node.items):
+            if number == index:
                 items += [part.with_changes(comma=cst.MaybeSentinel.DEFAULT) for part in parts]
             else:
                 items.append(each)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import functools
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
@@ -274,3 +275,114 @@ def test_directly_above_the_def_it_does_what_it_says() -> None:
             return gradients()
 
     assert (Right().predict(1), Right.predict(1), Right.load(), Right().norm, Right().size) == (False,) * 5
+
+
+# --- NGR410: arguments, and one object inside itself ---------------------------------------------
+
+
+def entering(made: Callable[[], contextlib.AbstractContextManager[object]]) -> Callable[[], object]:
+    def entered() -> None:
+        with made():
+            raise AssertionError
+
+    return entered
+
+
+WRONG = [
+    *((name, argument) for name in ("no_grad", "enable_grad") for argument in (True, False, "x", 0)),
+    *(("inference_mode", argument) for argument in (None, "x", 0)),
+]
+
+
+@pytest.mark.parametrize(("name", "argument"), WRONG)
+def test_an_argument_is_taken_for_a_function(name: str, argument: object) -> None:
+    switch = getattr(torch, name)
+    error = error_of(entering(lambda: switch(argument)), TypeError, AttributeError)
+    if sys.version_info >= (3, 11):
+        assert f"TypeError: {error}" in " ".join(PAGES["NGR410"].split())
+    assert "is not callable" in error_of(lambda: switch(argument)(gradients), TypeError)
+
+
+@pytest.mark.parametrize(("argument", "name"), [("train", "str"), (0, "int"), (1, "int"), (None, "NoneType")])
+def test_set_grad_enabled_wants_a_bool(argument: bool, name: str) -> None:
+    error = error_of(lambda: torch.set_grad_enabled(argument), TypeError)
+    said = "set_grad_enabled(): argument 'enabled' (position 1) must be bool, not "
+    assert error == said + name
+    assert f"TypeError: {said}str" in PAGES["NGR410"]
+    assert error_of(lambda: torch.set_grad_enabled(gradients), TypeError) == said + "function"
+
+
+def test_set_grad_enabled_wants_an_argument() -> None:
+    switch: Callable[[], object] = torch.set_grad_enabled
+    assert "missing 1 required positional argument" in error_of(switch, TypeError)
+
+
+def test_one_object_inside_itself_leaves_gradients_off() -> None:
+    quiet = torch.no_grad()
+    with quiet, quiet:
+        pass
+    assert not gradients()
+
+
+def test_one_inference_mode_object_inside_itself_stays() -> None:
+    seen = []
+
+    def run() -> None:
+        fast = torch.inference_mode()
+        with fast, fast:
+            pass
+        seen.append(torch.is_inference_mode_enabled())
+
+    # The mode belongs to the thread, and would stay for the other tests.
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert seen == [True]
+
+
+def test_one_object_may_be_entered_again_after_it_was_left() -> None:
+    quiet = torch.no_grad()
+    for _ in range(2):
+        with quiet:
+            assert not gradients()
+        assert gradients()
+
+
+# --- NGR411: decorators without parentheses ------------------------------------------------------
+
+
+@pytest.mark.parametrize("switch", [*SWITCHES, torch.enable_grad])
+def test_with_and_without_parentheses_a_decorator_is_the_same(switch: Callable[..., Callable[[], bool]]) -> None:
+    with torch.set_grad_enabled(switch is not torch.enable_grad):
+        decorate: Callable[..., Callable[..., bool]] = switch()
+        assert switch(gradients)() is decorate(gradients)() is (switch is torch.enable_grad)
+
+
+# --- NGR409: off already -------------------------------------------------------------------------
+
+
+@each_switch
+def test_no_grad_changes_nothing_where_gradients_are_off(switch: Callable[[], Made]) -> None:
+    with switch():
+        before = gradients(), torch.is_inference_mode_enabled()
+        with torch.no_grad():
+            assert (gradients(), torch.is_inference_mode_enabled()) == before
+        assert (gradients(), torch.is_inference_mode_enabled()) == before
+
+
+def test_a_function_of_autograd_runs_without_gradients() -> None:
+    seen = []
+
+    class Scale(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: object, x: torch.Tensor) -> torch.Tensor:
+            seen.append(gradients())
+            return x * 2
+
+        @staticmethod
+        def backward(ctx: object, gradient: torch.Tensor) -> torch.Tensor:
+            seen.append(gradients())
+            return gradient * 2
+
+    Scale.apply(torch.ones(1, requires_grad=True)).backward()
+    assert seen == [False, False]
