@@ -2,9 +2,10 @@
 
 A `with torch.no_grad():` inside another one, inside `inference_mode`, or in a
 function that is decorated with either changes nothing, and neither does one in
-`forward` or `backward` of an `autograd.Function` or in a Lightning validation
-hook, which run without gradients. It does no harm; it may mislead the reader,
-who thinks that gradients were on.
+`forward` of an `autograd.Function` or in a Lightning validation hook, which run
+without gradients. It does no harm; it may mislead the reader, who thinks that
+gradients were on. `backward` is another matter: it runs with gradients on when
+it is asked to create a graph.
 
 The rule is off, since many write it on purpose: the inner function stays
 guarded when it is called from elsewhere, or the outer guard is removed.
@@ -68,7 +69,7 @@ def check(facts: FileFacts) -> Iterator[Finding]:
         if each.form is not Form.WITH or each.enables is not Answer.NO or not each.called or not changes_nothing:
             continue
         inside = _is_inside_another(each)
-        if inside or (each.function is not None and each.function.guard is Guard.FRAMEWORK):
+        if inside or _is_in_a_hook(each):
             keeps = any(other.form is Form.STATEMENT and each in other.place.switches for other in facts.switches)
             fix = None if keeps else Fix((Unwrap(each.anchor),), inside, "Take it away")
             yield Finding(each.anchor, {"switch": each.api.rsplit(".", 1)[-1]}, fix)
@@ -83,3 +84,9 @@ def _is_inside_another(switch: Switch) -> bool:
         and any(name in torch_api.SWITCHES for name in function.decorators)
     )
     return around or decorated
+
+
+def _is_in_a_hook(switch: Switch) -> bool:
+    """Whether a framework calls the function, and always without gradients."""
+    function = switch.function
+    return function is not None and function.guard is Guard.FRAMEWORK and function.name != "backward"

@@ -370,7 +370,7 @@ def test_no_grad_changes_nothing_where_gradients_are_off(switch: Callable[[], Ma
         assert (gradients(), torch.is_inference_mode_enabled()) == before
 
 
-def test_a_function_of_autograd_runs_without_gradients() -> None:
+def test_a_function_of_autograd_runs_without_gradients_but_for_a_backward_with_graph() -> None:
     seen = []
 
     class Scale(torch.autograd.Function):
@@ -384,5 +384,8 @@ def test_a_function_of_autograd_runs_without_gradients() -> None:
             seen.append(gradients())
             return gradient * 2
 
-    Scale.apply(torch.ones(1, requires_grad=True)).backward()
+    x = torch.ones(1, requires_grad=True)
+    Scale.apply(x).backward()
     assert seen == [False, False]
+    torch.autograd.grad(Scale.apply(x), x, create_graph=True)
+    assert seen == [False, False, False, True]
