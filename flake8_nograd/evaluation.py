@@ -118,13 +118,28 @@ def _evaluates(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         and naming.sounds_like_evaluation(function.name)
         and not naming.sounds_like_training(function.name)
         and bool(each.place.loops)
-        and any(naming.sounds_like_evaluation_loader(loop.iterates.label) for loop in each.place.loops)
+        and (_over_evaluation_data(each) or (_is_called(each) and _puts_in_eval_mode(facts, function)))
         and bool(uses)
         and all(use.purpose in ENDS for use in uses)
         and _ends_in_values(uses)
         and not any(_attacks(use) for use in uses)
-        and not _needs_gradients(facts, each.place)
+        and not _needs_gradients(facts, each, uses)
     )
+
+
+def _over_evaluation_data(each: Forward) -> bool:
+    return any(naming.sounds_like_evaluation_loader(loop.iterates.label) for loop in each.place.loops)
+
+
+def _is_called(each: Forward) -> bool:
+    return each.method in {"__call__", "forward"} and naming.sounds_like_model(each.model.label)
+
+
+def _puts_in_eval_mode(facts: FileFacts, function: Function) -> bool:
+    """Whether a function puts something in evaluation mode: this model, perhaps, under another name."""
+    put = [each for each in facts.mode_switches if each.place.function is function]
+    evaluated = {each.model.label for each in put if each.training is Answer.NO}
+    return bool(evaluated) and all(each.model.label in evaluated for each in put)
 
 
 def _ends_in_values(uses: list[Use]) -> bool:
@@ -143,9 +158,10 @@ def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         return False
     if each.evaluated is Evaluated.CONSTRUCTOR:
         # A model that its owner put in eval mode may be a feature extractor that gradients pass through.
-        if function is None or not naming.sounds_like_evaluation(function.name):
+        looked_at = bool(uses) and all(use.purpose is Purpose.VALUE for use in uses)
+        if not looked_at and (function is None or not naming.sounds_like_evaluation(function.name)):
             return False
-    if _needs_gradients(facts, each.place) or _tries_out(each, uses):
+    if _needs_gradients(facts, each, uses) or _tries_out(each, uses):
         return False
     if function is not None and (function.name == "__init__" or _is_forward(function)):
         return False
@@ -248,25 +264,33 @@ def _hands_on_a_loss(use: Use) -> bool:
     )
 
 
-def _needs_gradients(facts: FileFacts, place: Place) -> bool:
+def _needs_gradients(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
     """Whether the innermost loop, or the function of a single call, asks autograd about something else's input."""
-    for each in facts.backwards:
-        if each.place.function is not place.function:
+    place = each.place
+    for backward in facts.backwards:
+        if backward.place.function is not place.function:
             continue
-        same_loop = bool(place.loops) and place.loops[-1] in each.place.loops
-        inputs = each.how in {Differentiation.AUTOGRAD_GRAD, Differentiation.FUNCTIONAL}
-        if same_loop or (not place.loops and not each.place.loops) or (inputs and not place.loops):
+        if backward.target.forwards and each.anchor not in backward.target.forwards:
+            # What is differentiated is the result of other passes.
+            continue
+        same_loop = bool(place.loops) and place.loops[-1] in backward.place.loops
+        inputs = backward.how in {Differentiation.AUTOGRAD_GRAD, Differentiation.FUNCTIONAL}
+        if same_loop or (not place.loops and not backward.place.loops) or (inputs and not place.loops):
             return True
     if place.function is not None and place.function.reads_graph:
         return True
     if _asks_for_gradients_of_input(facts, place):
         return True
+    only_looked_at = bool(uses) and all(use.purpose is Purpose.VALUE for use in uses)
     return any(
-        call.place.function is place.function
-        and call.place.loops[: len(place.loops)] == place.loops
-        and _is_attack(call)
-        for call in facts.calls
+        call.place.statement is place.statement
+        or (not only_looked_at and call.place.loops[: len(place.loops)] == place.loops)
+        for call in _attacks_in(facts, place.function)
     )
+
+
+def _attacks_in(facts: FileFacts, function: Function | None) -> list[Call]:
+    return [call for call in facts.calls if call.place.function is function and _is_attack(call)]
 
 
 def _asks_for_gradients_of_input(facts: FileFacts, place: Place) -> bool:
@@ -311,6 +335,8 @@ def _trains(facts: FileFacts, loop: Loop, evaluated: tuple[Forward, ...]) -> boo
         loop in each.place.loops and each.api == ".step" and each.receiver.kind in {Kind.OPTIMIZER, Kind.SCALER}
         for each in facts.calls
     ):
+        return True
+    if any(loop in each.place.loops for each in _attacks_in(facts, loop.function)):
         return True
     trained = [
         each
@@ -367,6 +393,8 @@ def _only_evaluates(facts: FileFacts, function: Function) -> bool:
     if any(each.function in inner and each.form is not Form.WITH for each in facts.switches):
         return False
     if any(call.place.function in inner and call.function in _differentiating(facts) for call in facts.calls):
+        return False
+    if any(_attacks_in(facts, each) for each in inner):
         return False
     evaluated = set(needless(facts))
     return all(
@@ -437,6 +465,10 @@ def _safe(
     models = {each.model.label for each in forwards}
     for call in facts.calls:
         if call.place.function is not function or call.function is not None:
+            continue
+        if isinstance(edit, Wrap) and not (
+            call.place.statement is statement if loop is None else loop in call.place.loops
+        ):
             continue
         if any(each.label in models and each.label for each in call.arguments) and not call.api.startswith("builtins"):
             return False

@@ -619,6 +619,13 @@ SELF_GUARDED_CALLABLES: frozenset[str] = _words("""
 
 # --- Frameworks and hooks -------------------------------------------------------------
 
+GIVES_THE_MODEL: frozenset[str] = (
+    _words("torch.compile torch.jit.script torch.jit.trace torch.nn.DataParallel")
+    | _words("torch.nn.parallel.DistributedDataParallel torch.nn.SyncBatchNorm.convert_sync_batchnorm")
+    | _words("torch.quantization.prepare torch.ao.quantization.prepare")
+)
+"""What gives the model it is given, wrapped, in the mode it is in."""
+
 LIGHTNING_GRAD_OFF_HOOKS: frozenset[str] = _words("""
     validation_step test_step predict_step validation_step_end test_step_end
     validation_epoch_end test_epoch_end predict_epoch_end

@@ -373,6 +373,25 @@ def test_silence_is_excused_where_the_guard_stands_elsewhere() -> None:
                 self.model(x)
     """
     assert excuse_of(hook) is Excuse.FRAMEWORK
+    generate = """
+        import torch
+        def f(model, x):
+            model.eval()
+            with torch.no_grad():
+                return model.generate(x)
+    """
+    assert excuse_of(generate) is Excuse.ITSELF
+    assert excuse_of(generate.replace("generate(x)", "generate(model(x))")) is Excuse.NONE
+    forward = """
+        import torch
+        class A(nn.Module):
+            def forward(self, x):
+                self.teacher.eval()
+                with torch.no_grad():
+                    return self.teacher(x)
+    """
+    assert excuse_of(forward) is Excuse.FORWARD
+    assert excuse_of(forward.replace("def forward", "def embed")) is Excuse.NONE
 
 
 # --- Restoring ------------------------------------------------------------------------

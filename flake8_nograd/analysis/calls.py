@@ -47,6 +47,7 @@ from .value import (
     computed,
     cut_by,
     detached,
+    nameless,
     replace,
     rescaled,
     was_computed,
@@ -142,13 +143,17 @@ class Calls:
 
     def _unknown(self, node: cst.Call, name: str, given: Arguments) -> Abstract:
         context = self.context
-        if naming.sounds_like_model(name):
+        if naming.sounds_like_model(name) and not self._makes(name, given):
             return self.forward(node, Abstract(label=name), "__call__", given)
         self._row(node, name, UNKNOWN, given)
         self._handed_on(node, name, given)
         return Abstract(
             forwards=_forwards(given.all()), made_under=context.mode(), made_at=node, identity=frozenset({node})
         )
+
+    def _makes(self, name: str, given: Arguments) -> bool:
+        """Whether a name that nothing in the file binds is a maker: ``from models import *``, ``resnet50(10)``."""
+        return all(each.kind is Kind.PLAIN for each in given.all()) and not self.context.is_bound(name)
 
     def _reveal(self, node: cst.Call, given: Arguments) -> Abstract:
         value = given.at(0) or UNKNOWN
@@ -312,13 +317,21 @@ class Calls:
             path = (outside or root) + dot + rest
             seen.setdefault((path, run.method), run)
         name = definition.name.value if isinstance(definition, cst.FunctionDef) else ""
-        if name in {"forward", "__call__"} and seen and "self" in paths:
+        if name in {"forward", "__call__"} and "self" in paths and (seen or self._is_module(paths["self"])):
             # A module's own forward pass runs the module, not this or that part.
-            seen = {(paths["self"], name): next(iter(seen.values()))}
+            return self._runs_itself(node, paths["self"], name, definition)
         for path, method in seen:
             model = replace(UNKNOWN, kind=Kind.MODEL, label=path)
             self._forward_row(node, model, method, Answer.NO, definition)
         return bool(seen)
+
+    def _is_module(self, path: str) -> bool:
+        """Whether something is said of an object that is said of modules alone: ``self.eval()``."""
+        return self.context.training_of(path).answer is not Answer.UNKNOWN
+
+    def _runs_itself(self, node: cst.Call, path: str, method: str, definition: Def) -> bool:
+        self._forward_row(node, replace(UNKNOWN, kind=Kind.MODEL, label=path), method, Answer.NO, definition)
+        return True
 
     def _result(self, node: cst.Call, returns: Abstract, bound: int, given: Arguments, runs: bool) -> Abstract:
         forwards = returns.forwards | ({node} if runs else frozenset())
@@ -855,9 +868,10 @@ class Calls:
         if name.startswith(("torch.", "torch_")):
             return self._torch(node, name, last, given, mode)
         if last in ITERATORS and given.positional:
-            return replace(given.positional[0], label="")
+            return nameless(given.positional[0])
         if last in {"deepcopy", "copy"} and given.positional:
-            return replace(given.positional[0], label="", identity=frozenset({node}), forwards=frozenset())
+            copied = context.settled(given.positional[0])
+            return replace(copied, label="", identity=frozenset({node}), forwards=frozenset())
         if name == "functools.partial" and given.positional:
             return given.positional[0]
         if name.startswith(("numpy.", "np.", "math.", "os.", "json.", "random.", "time.", "logging.")):
@@ -903,10 +917,10 @@ class Calls:
     def _made(self, node: cst.Call, name: str, given: Arguments) -> Abstract | None:
         if name in torch_api.CRITERIA or name in torch_api.PARAMETERLESS:
             return Abstract(kind=Kind.CRITERION, identity=frozenset({node}), api=name)
-        if name in {"torch.compile", "torch.nn.DataParallel", "torch.nn.parallel.DistributedDataParallel"}:
+        if name in torch_api.GIVES_THE_MODEL:
             wrapped = given.at(0)
             if wrapped is not None and wrapped.kind in {Kind.MODEL, Kind.FUNCTION}:
-                return replace(wrapped, label="")
+                return replace(self.context.settled(wrapped), label="")
         if torch_api.makes_model(name):
             return Abstract(kind=Kind.MODEL, api=name, identity=frozenset({node}), made_at=node)
         if torch_api.makes_optimizer(name):
@@ -1040,9 +1054,10 @@ class Calls:
                 context.escapes(each)
             return replace(PLAIN, cut=Cut(Loss.ITEM, node)) if name in {"float", "int"} else PLAIN
         if name in {"list", "tuple", "iter", "reversed", "sorted", "set"}:
-            return replace(first, label="") if first is not None else Abstract(kind=Kind.CONTAINER)
+            return nameless(first) if first is not None else Abstract(kind=Kind.CONTAINER)
         if name == "enumerate" and first is not None:
-            return Abstract(kind=Kind.CONTAINER, label=first.label, item=tupled([PLAIN, self.item(node, first)]))
+            item = tupled([PLAIN, self.item(node, first)])
+            return Abstract(kind=Kind.CONTAINER, label=first.label, item=item, source=first.source)
         if name == "zip":
             label = next((each.label for each in given.positional if each.label), "")
             return Abstract(

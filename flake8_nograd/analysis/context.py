@@ -94,6 +94,13 @@ class Context:
         """What the model at an access path is in, here."""
         return setting_of(self.state.training, path)
 
+    def settled(self, value: Abstract) -> Abstract:
+        """A model with the mode it is in now, for when it loses the name that says it."""
+        if value.kind is not Kind.MODEL or not value.label:
+            return value
+        training = self.training_of(value.label).answer
+        return value if training is Answer.UNKNOWN else replace(value, training=training)
+
     def frozen_of(self, path: str) -> Setting:
         """Whether the model at an access path has its weights frozen, here."""
         return setting_of(self.state.frozen, path)
@@ -161,6 +168,11 @@ class Context:
             clean = replace(value, parameter=None, identity=frozenset(), label="")
             before = learning.rebinds.get((scope, name))
             learning.rebinds[scope, name] = clean if before is None else before | clean
+
+    def is_bound(self, path: str) -> bool:
+        """Whether anything in the file gives a meaning to a path."""
+        root = path.split(".")[0]
+        return "." in path or root in self.state.names or self._lookup_outside(root) is not None
 
     def _lookup_outside(self, name: str) -> Abstract | None:
         inner, *outer = self.here.scopes

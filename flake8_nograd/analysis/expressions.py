@@ -12,7 +12,19 @@ from ..facts import Kind, Leaf, Loop, Loss, Purpose, Yield
 from ..grad import ANYTHING, Answer
 from .calls import Arguments, Calls, tupled
 from .context import Context, parameter_of
-from .value import DATA, NONE, PLAIN, UNKNOWN, Abstract, computed, constant, detached, replace, rescaled
+from .value import (
+    COLLECTIONS_OF_DATA,
+    DATA,
+    NONE,
+    PLAIN,
+    UNKNOWN,
+    Abstract,
+    computed,
+    constant,
+    detached,
+    replace,
+    rescaled,
+)
 
 
 def path_of(node: cst.BaseExpression) -> str:
@@ -119,6 +131,8 @@ class Expressions:
                 setting = context.training_of(value.label) if what == "training" else context.frozen_of(value.label)
                 if setting.answer is not Answer.UNKNOWN:
                     context.put(what, name, setting.answer)
+        if value.label and value.label != name and value.kind in COLLECTIONS_OF_DATA:
+            value = replace(value, source=value.source or value.label)
         context.state.names[name] = value
         if "." not in name:
             context.learned.bind(context.here.elsewhere.get(name, context.here.scopes[0]), name, value)
@@ -241,7 +255,7 @@ class Expressions:
                 result = replace(result, is_view=False)
             return replace(result, label=label, leaf=base.leaf, kind=Kind.TENSOR)
         if base.kind is Kind.MODEL:
-            return Abstract(kind=Kind.MODEL, label=label, training=base.training)
+            return Abstract(kind=Kind.MODEL, label=label, training=self.context.settled(base).training)
         if base.kind is Kind.PLAIN:
             return replace(PLAIN, label=label)
         return Abstract(label=label, forwards=base.forwards)
@@ -296,18 +310,18 @@ class Expressions:
         return result if tensor else replace(PLAIN, cut=result.cut)
 
     def _boolean(self, node: cst.BooleanOperation) -> Abstract:
-        left = self.of(node.left)
+        left = self.context.settled(self.of(node.left))
         before = self.context.state.fork()
-        right = self.of(node.right)
+        right = self.context.settled(self.of(node.right))
         self.context.state.become(self.context.state.join(before))
         return left | right
 
     def _either(self, one: cst.BaseExpression, other: cst.BaseExpression) -> Abstract:
         before = self.context.state.fork()
-        first = self.of(one)
+        first = self.context.settled(self.of(one))
         after = self.context.state.fork()
         self.context.state.become(before)
-        second = self.of(other)
+        second = self.context.settled(self.of(other))
         self.context.state.become(self.context.state.join(after))
         return first | second
 
@@ -369,6 +383,11 @@ class Expressions:
                 return Abstract(kind=Kind.MODEL, label=path)
             if receiver.kind is not Kind.MODEL and naming.sounds_like_criterion(name):
                 return Abstract(kind=Kind.CRITERION, label=path)
+            if receiver.kind is Kind.MODEL and (naming.sounds_like_model(name) or naming.sounds_like_layer(name)):
+                return self._part(func, receiver, name, path)
+            if receiver.kind is Kind.INSTANCE and naming.sounds_like_model(name):
+                # An attribute that a base class in another file sets.
+                return Abstract(label=path)
         return UNKNOWN
 
     def _arguments(self, node: cst.Call, *, is_statement: bool) -> Arguments:

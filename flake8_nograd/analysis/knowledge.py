@@ -183,7 +183,7 @@ def settle_callers(knowledge: Knowledge) -> None:
         each.entry, each.guard = _start(each)
         if each.owner in switching and each.entry is GradMode.NOT_ON and each.guard is Guard.FRAMEWORK:
             each.entry = GradMode.UNKNOWN
-        each.entered_on = each.entry is GradMode.ON
+        each.entered_on = each.entry is GradMode.ON and each.guard is not Guard.CALLERS
     _propagate(known)
     for each in known.values():
         if each.guard is Guard.CALLERS and each.entry is GradMode.NEVER and _calls_itself(known, each):
@@ -210,6 +210,8 @@ def _propagate(known: dict[Def, FunctionKnowledge]) -> None:
                     modes, certain = GradMode.ON, True
                 entry |= caller.shift.of(modes)
                 entered_on = entered_on or (certain and caller.shift.of(GradMode.ON) is GradMode.ON)
+            if each.escapes and entry is not GradMode.ON:
+                entry = GradMode.UNKNOWN
             if (entry, entered_on) != (each.entry, each.entered_on):
                 each.entry, each.entered_on = entry, entered_on
                 changed = True
@@ -228,10 +230,11 @@ def _start(each: FunctionKnowledge) -> tuple[GradMode, Guard]:
     nested = each.parent is not None or isinstance(each.node, cst.Lambda)
     if each.framework is not None:
         return each.framework, Guard.FRAMEWORK
-    if each.escapes and (nested or each.callers):
+    if each.escapes and nested:
         return GradMode.UNKNOWN, Guard.ELSEWHERE
     if each.callers:
-        return GradMode.NEVER, Guard.CALLERS
+        # Whoever else it is handed to (``mp.spawn(worker)``, ``set_defaults(func=main)``) is presumed to have them on.
+        return GradMode.ON if each.escapes else GradMode.NEVER, Guard.CALLERS
     if nested:
         return GradMode.UNKNOWN, Guard.ELSEWHERE
     return GradMode.ON, Guard.NOBODY

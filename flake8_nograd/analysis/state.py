@@ -63,9 +63,22 @@ class State:
         return State(
             self.mode | other.mode,
             names,
-            _joined(self.training, other.training),
-            _joined(self.frozen, other.frozen),
+            self._joined(self.training, other, other.training),
+            self._joined(self.frozen, other, other.frozen),
         )
+
+    def _joined(self, mine: dict[str, Setting], other: State, others: dict[str, Setting]) -> dict[str, Setting]:
+        joined = {}
+        for path in sorted(mine.keys() | others.keys()):
+            root = path.split(".")[0]
+            if path in mine and root in self.names and root not in other.names:
+                # The other way has no such object: whoever asks came this way.
+                joined[path] = mine[path]
+            elif path in others and root in other.names and root not in self.names:
+                joined[path] = others[path]
+            else:
+                joined[path] = setting_of(mine, path) | setting_of(others, path)
+        return joined
 
     def same(self, other: State) -> bool:
         """Whether nothing was learned: a loop has settled."""
@@ -119,7 +132,3 @@ def put(table: dict[str, Setting], path: str, setting: Setting) -> None:
     for name in [name for name in table if name.startswith(prefix)]:
         del table[name]
     table[path] = setting
-
-
-def _joined(one: dict[str, Setting], other: dict[str, Setting]) -> dict[str, Setting]:
-    return {path: setting_of(one, path) | setting_of(other, path) for path in sorted(one.keys() | other.keys())}

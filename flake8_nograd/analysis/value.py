@@ -73,7 +73,7 @@ class Abstract(NamedTuple):
     parameter: int | None = None
     """Its position, when it is a parameter of the function being walked, unchanged."""
     source: str = ""
-    """Of parameters: the label of the model they belong to."""
+    """Of parameters: the label of the model they belong to; of a loader: the label it was first reached by."""
     releafed: cst.CSTNode | None = None
     block: Switch | None = None
 
@@ -194,6 +194,12 @@ UNKNOWN = Abstract()
 PLAIN = Abstract(kind=Kind.PLAIN, requires_grad=Answer.NO, is_inference=Answer.NEVER)
 NONE = replace(PLAIN, is_none=True)
 DATA = Abstract(kind=Kind.DATA, requires_grad=Answer.NO)
+
+
+def nameless(value: Abstract) -> Abstract:
+    """The same collection in other hands: ``tqdm(loader)``, ``iter(loader)``."""
+    source = value.source or value.label if value.kind in COLLECTIONS_OF_DATA else value.source
+    return replace(value, label="", source=source)
 
 
 def constant(value: bool | int | str) -> Abstract:
@@ -335,4 +341,6 @@ def cut_by(mode: GradMode, node: cst.CSTNode) -> Cut | None:
 
 
 NO_GRAD_CUTS = frozenset({Loss.NO_GRAD, Loss.INFERENCE})
+COLLECTIONS_OF_DATA = frozenset({Kind.LOADER, Kind.CONTAINER, Kind.DATA, Kind.UNKNOWN})
+"""What somebody may go through piece by piece."""
 TENSORS = frozenset({Kind.TENSOR, Kind.PARAMETER, Kind.DATA})

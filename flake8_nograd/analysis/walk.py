@@ -18,7 +18,7 @@ from .knowledge import ClassKnowledge, Def, FunctionKnowledge
 from .reading import bound_by, compared, is_read_after, joined, operation_on, place_of, places_in
 from .recorder import Surroundings
 from .state import State
-from .value import NONE, PLAIN, UNKNOWN, Abstract, Leaving, replace, written
+from .value import COLLECTIONS_OF_DATA, NONE, PLAIN, UNKNOWN, Abstract, Leaving, replace, written
 
 Block = cst.BaseSuite | cst.Module
 
@@ -688,6 +688,8 @@ class Walk(cst.CSTVisitor):
         context = self.context
         function = context.function()
         loops = context.here.loops
+        if iterated.kind in COLLECTIONS_OF_DATA and iterated.source:
+            iterated = replace(iterated, label=iterated.source)
         return Loop(
             node,
             None if function is None else function.row,

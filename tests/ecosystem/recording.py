@@ -39,6 +39,8 @@ class Excuse(Enum):
     NESTED = "still under another scope"
     CALLERS = "every caller in the file has turned gradients off"
     FRAMEWORK = "a framework calls it without gradients"
+    ITSELF = "what it calls turns gradients off itself"
+    FORWARD = "a module's forward pass: what it puts in evaluation mode is frozen, not evaluated"
 
 
 def _words(text: str) -> frozenset[str]:
@@ -219,6 +221,8 @@ class Recording:
         inside = self.inside(scope)
         if inside and all(set(self.guards.guards_of(node)) - {place} for node in inside):
             return Excuse.NESTED
+        if inside and all(isinstance(node, ast.Call) and _generates(node) for node in inside):
+            return Excuse.ITSELF
         function = scope.node if isinstance(scope.node, FunctionNode) else self.guards.function_of(scope.node)
         if function is None:
             return Excuse.NONE
@@ -228,6 +232,8 @@ class Recording:
             return Excuse.FRAMEWORK
         if any((dotted(base) or "").endswith("autograd.Function") for base in bases):
             return Excuse.FRAMEWORK
+        if function.name == "forward" and bases:
+            return Excuse.FORWARD
         return Excuse.CALLERS if self._guarded_by_callers(function, place, frozenset()) else Excuse.NONE
 
     def _guarded_by_callers(
@@ -292,6 +298,11 @@ def _evaluates(call: ast.Call) -> bool:
         return not given
     only = given[0] if len(given) == 1 else None
     return call.func.attr == "train" and isinstance(only, ast.Constant) and only.value is False
+
+
+def _generates(call: ast.Call) -> bool:
+    """``model.generate(...)``, which transformers decorates, and what imitates it."""
+    return isinstance(call.func, ast.Attribute) and call.func.attr == "generate"
 
 
 def _receiver(call: ast.Call) -> str | None:
