@@ -171,10 +171,16 @@ def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
     )
     if leaves and each.evaluated is not Evaluated.HERE and function in _callees_of_differentiating(facts):
         return False
-    if leaves and not each.place.loops and function is not None and not naming.sounds_like_evaluation(function.name):
+    if leaves and not each.place.loops and function is not None:
         # A tensor with its graph is what the function is for: its callers may differentiate it.
-        return False
+        if not naming.sounds_like_evaluation(function.name) or _is_filled_in(function):
+            return False
     return not any(_hands_on_a_loss(use) or _attacks(use) for use in uses)
+
+
+def _is_filled_in(function: Function) -> bool:
+    """A private method that nobody in the file calls: a class of another file does, and decides about gradients."""
+    return function.owner is not None and function.name.startswith("_") and function.guard is Guard.NOBODY
 
 
 def _is_forward(function: Function) -> bool:
