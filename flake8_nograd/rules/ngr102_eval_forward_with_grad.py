@@ -5,7 +5,12 @@ activations alive as long as its result lives. `model.eval()` leaves gradients
 on: the result requires gradients all the same.
 
 Tests that pytest or unittest collect are left alone: they often want the
-gradients, or do not care.
+gradients, or do not care. So are scripts that run a model on noise to see its
+shape, functions that read `.grad_fn`, and those that make something in their
+input require gradients. A private method (`_predict`) that returns a tensor
+and has no caller in the file is taken to be called by a class in another file,
+which decides about gradients; a public one is taken to be called with
+gradients on.
 
 Example:
 
