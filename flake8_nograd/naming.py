@@ -365,8 +365,8 @@ def sounds_like_no_grad(name: str) -> bool:
 ATTACK_WORDS = _words("""
     attack attacks attacker adversary adversarial adv pgd fgsm ifgsm mifgsm bim cw deepfool autoattack trades vat
     perturb perturbation adapt adaptation saliency gradcam cam explain attribution attributions attribute integrated
-    gradients gradient grads grad jacobian hessian hessians fisher hvp penalty invert inversion maml langevin sgld guidance
-    energy
+    gradients gradient grads grad jacobian hessian hessians fisher hvp penalty invert inversion maml langevin sgld
+    guidance energy
 """)
 """What needs the gradient of an input, or adapts the weights, in the middle of an evaluation."""
 
