@@ -347,7 +347,7 @@ class Purpose(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A use of a value that was computed from forward passes."""
+    """A use of a value that was computed from forward passes, or any that is added to a total."""
 
     anchor: Anchor
     place: Place
@@ -357,6 +357,8 @@ class Use:
     """The function or method it is handed to."""
     into: str = ""
     """What accumulates it: ``total``."""
+    added: Anchor | None = None
+    """The expression, where it is added to what there was: ``total += loss``, ``history.append(loss)``."""
 
 
 class Differentiation(Enum):
@@ -414,6 +416,10 @@ class Write:
     """The values that the new content is computed from."""
     view: bool
     """Whether what is written is a view of the target."""
+    past: tuple[Anchor, Anchor] | None = None
+    """``w.data`` and ``w``, where the change is written as one of ``w.data``, past autograd."""
+    is_used: bool = False
+    """Whether something becomes of the result: ``x = w.clamp_(0, 1)``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,18 @@ def sounds_like_preparation(name: str) -> bool:
     return bool(words) and words[0] in PREPARING_WORDS
 
 
+# --- Averages -------------------------------------------------------------------------
+
+AVERAGE_WORDS = _words("running ema ewma moving avg average averaged polyak")
+"""``running_mean``, ``ema_loss``, ``self.moving_avg``."""
+
+
+@cache
+def sounds_like_average(name: str) -> bool:
+    """``self.running_mean``, ``avg_loss``, ``ema``; not ``mean``, ``total``."""
+    return _any(words_of(name), AVERAGE_WORDS)
+
+
 # --- Loaders --------------------------------------------------------------------------
 
 LOADER_WORDS = _words("loader loaders dataloader dataloaders dl dls batches iterator iterators")

@@ -57,6 +57,10 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
         "train_and_evaluate pretrain",
         "evaluate validation_step test forward step evaluate_training_set update_metrics update_progress_bar strain _",
     ),
+    naming.sounds_like_average: (
+        "running_mean self.ema avg_loss moving_avg ema_loss self.average_reward",
+        "mean total loss hidden momentum avgpool _",
+    ),
     naming.sounds_like_training_flag: ("train is_training phase self.training mode", "step x evaluate"),
     naming.sounds_like_data: (
         "x y xb yb inputs targets labels batch images img data mask input_ids tokens batch_x real_images next_obs "

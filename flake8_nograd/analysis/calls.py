@@ -716,7 +716,7 @@ class Calls:
         path = container.label
         purpose = Purpose.STORED if context.outlives(path) else Purpose.ACCUMULATED
         for each in values:
-            context.use(each, node, purpose, into=path)
+            context.use(each, node, purpose, into=path, added=_appended(node))
         after = _with(container, values)
         if path in context.state.names:
             context.state.names[path] = after
@@ -763,6 +763,8 @@ class Calls:
             result = replace(detached(node, Loss.DETACH, receiver, mode), is_view=True)
             if name == "detach_":
                 result = replace(result, is_view=receiver.is_view, made_under=receiver.made_under)
+                if receiver.kind is Kind.PARAMETER:
+                    result = replace(result, kind=Kind.PARAMETER)
                 context.state.mutate(receiver, lambda value: replace(result, label=value.label))
                 if receiver.label:
                     context.state.names[receiver.label] = replace(result, label=receiver.label)
@@ -805,7 +807,7 @@ class Calls:
 
     def _in_place(self, node: cst.Call, receiver: Abstract, name: str, given: Arguments) -> Abstract:
         manner = Manner.DATA if receiver.label.endswith(".data") else Manner.METHOD
-        self.write(node, receiver, manner, name, given.all())
+        self.write(node, receiver, manner, name, given.all(), used=not given.is_statement)
         return receiver
 
     def write(
@@ -817,6 +819,7 @@ class Calls:
         sources: list[Abstract],
         *,
         view: bool = False,
+        used: bool = False,
     ) -> None:
         """Change a tensor in place."""
         context = self.context
@@ -830,6 +833,8 @@ class Calls:
                 operation,
                 tuple(each.fact() for each in sources),
                 view or target.is_view,
+                _past_autograd(node) if manner is Manner.DATA else None,
+                used,
             )
         )
         taint = _forwards(sources)
@@ -1060,9 +1065,10 @@ class Calls:
             return Abstract(kind=Kind.CONTAINER, label=first.label, item=item, source=first.source)
         if name == "zip":
             label = next((each.label for each in given.positional if each.label), "")
-            return Abstract(
-                kind=Kind.CONTAINER, label=label, item=tupled([self.item(node, each) for each in given.positional])
-            )
+            # Each argument gives objects of its own, so each has its own place where they are made.
+            places = [each.value for each in node.args if each.keyword is None]
+            items = [self.item(place, each) for place, each in zip(places, given.positional, strict=True)]
+            return Abstract(kind=Kind.CONTAINER, label=label, item=tupled(items))
         if name == "dict":
             return Abstract(kind=Kind.CONTAINER, forwards=_forwards(given.all()))
         if name in {"sum", "max", "min", "abs", "round"}:
@@ -1126,6 +1132,28 @@ class Calls:
         if value.kind in {Kind.DATA, Kind.PLAIN}:
             return replace(value, label="", constant=None, identity=frozenset({node}))
         return Abstract(forwards=value.forwards, identity=frozenset({node}))
+
+
+def _past_autograd(node: cst.CSTNode) -> tuple[cst.CSTNode, cst.CSTNode] | None:
+    """``w.data`` and ``w`` of what changes ``w.data`` in place, at the root of ``w.data.mul_(m).add_(x)``."""
+    while True:
+        match node:
+            case cst.Call(func=cst.Attribute(value=inner)):
+                node = inner
+            case cst.AugAssign(target=inner) | cst.Subscript(value=inner):
+                node = inner
+            case cst.Attribute(attr=cst.Name(value="data"), value=tensor):
+                return node, tensor
+            case _:
+                return None
+
+
+def _appended(node: cst.CSTNode) -> cst.BaseExpression | None:
+    """What ``history.append(loss)`` adds."""
+    match node:
+        case cst.Call(func=cst.Attribute(attr=cst.Name(value="append" | "appendleft")), args=[cst.Arg(value=value)]):
+            return value
+    return None
 
 
 def tupled(values: list[Abstract]) -> Abstract:

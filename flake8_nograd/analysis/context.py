@@ -65,15 +65,24 @@ class Context:
             here.tests,
         )
 
-    def use(self, value: Abstract, node: cst.CSTNode, purpose: Purpose, *, callee: str = "", into: str = "") -> None:
-        """Something becomes of the result of a forward pass."""
-        if value.forwards:
+    def use(
+        self,
+        value: Abstract,
+        node: cst.CSTNode,
+        purpose: Purpose,
+        *,
+        callee: str = "",
+        into: str = "",
+        added: cst.BaseExpression | None = None,
+    ) -> None:
+        """Something becomes of the result of a forward pass, or is added to a total."""
+        if value.forwards or (added is not None and value.made_at is not None):
             if purpose is Purpose.GRADIENT:
                 learning = self.learning()
                 if learning is not None:
                     own = {run.anchor for run in learning.runs}
                     self.learned.differentiated |= value.forwards & own
-            self.recorder.write(Use(node, self.place(), value.fact(), purpose, callee, into))
+            self.recorder.write(Use(node, self.place(), value.fact(), purpose, callee, into, added))
         for element in value.elements or ():
             self.use(element, node, purpose, callee=callee, into=into)
 

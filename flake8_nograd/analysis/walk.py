@@ -365,7 +365,7 @@ class Walk(cst.CSTVisitor):
                 item = _leaf_by_gradient(item, node.value)
                 if item.leaf is not None:
                     self.expressions.calls.write(node, item, Manner.AUGMENTED, operation, [value])
-            context.use(value, node, Purpose.ACCUMULATED, into=base.label)
+            context.use(value, node, Purpose.ACCUMULATED, into=base.label, added=node.value)
             return False
         target = self.expressions.of(node.target)
         path = path_of(node.target)
@@ -375,7 +375,7 @@ class Walk(cst.CSTVisitor):
             data = isinstance(node.target, cst.Attribute) and node.target.attr.value == "data"
             manner = Manner.DATA if data else Manner.AUGMENTED
             self.expressions.calls.write(node, target, manner, operation, [value])
-        context.use(value, node, Purpose.ACCUMULATED, into=path)
+        context.use(value, node, Purpose.ACCUMULATED, into=path, added=node.value)
         if not path:
             return False
         result = context.marked(self._augmented(node, target, value))

@@ -540,7 +540,9 @@ DIFFERENTIATIONS = [
 def test_the_rule_speaks_where_backward_raises(each: Differentiation) -> None:
     text = START + each.code
     assert error_of(lambda: exec(compile(text, each.name, "exec"), {})) == each.error
-    assert [found.code for found in check(Source.of(text)) if found.code == "NGR201"] == ["NGR201"] * bool(each.error)
+    # Under inference_mode the switch is what is wrong, and NGR205 speaks instead.
+    speaking = [found.code for found in check(Source.of(text)) if found.code in {"NGR201", "NGR205"}]
+    assert len(speaking) == bool(each.error)
 
 
 # --- NGR301: a parameter is changed in place while gradients are on -------------------
@@ -667,6 +669,8 @@ def test_the_rule_speaks_of_lists_of_parameters(lists: str) -> None:
     exec(fix(Source.of(text)).source.text, {})
 
 
+BY_DEFAULT = {rule.code for rule in all_rules() if rule.default}
+
 LEGAL: dict[str, str] = {
     "its data": "w.data -= 0.1 * w.grad",
     "its detached self": "w.detach().clamp_(-1, 1)",
@@ -687,7 +691,7 @@ LEGAL: dict[str, str] = {
 def test_what_torch_takes_is_no_finding(code: str) -> None:
     text = leaf_and(code)
     ran(text)
-    assert check(Source.of(text)) == ()
+    assert not [each for each in check(Source.of(text)) if each.code in BY_DEFAULT]
 
 
 def test_a_new_name_for_the_updated_weights_is_no_leaf() -> None:

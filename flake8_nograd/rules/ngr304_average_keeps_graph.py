@@ -1,0 +1,135 @@
+"""A moving average is updated with gradients on, so that it becomes part of the graph.
+
+Averages of weights (a target network, a momentum encoder, EMA or Polyak weights)
+and running statistics are only ever read. Updated with gradients on, from what
+has a graph, they take that graph up:
+
+- A frozen target silently becomes the result of an operation: it requires
+  gradients, is no leaf any more, and a loss on its output trains the other model.
+- A copy in a dictionary or attribute grows the graph by the update in each turn,
+  and keeps it.
+- A running statistic that the next loss is computed from raises in torch 2.13
+
+    RuntimeError: Trying to backward through the graph a second time
+
+Where the target itself requires gradients torch refuses, which is NGR301.
+
+The rule speaks when parameters of a model are averaged onto tensors that are
+not known to require gradients, and when an attribute or variable that is named
+for it (`running_mean`, `ema`, `avg_loss`) is averaged with something that surely
+has a graph. It is silent for `state_dict()`, `.data` and `.detach()`.
+
+Example:
+
+    import copy
+
+    import torch
+
+    model = torch.nn.Linear(2, 2)
+    average = copy.deepcopy(model).requires_grad_(False)
+
+
+    def update(tau):
+        for mean, new in zip(average.parameters(), model.parameters()):
+            mean.mul_(1 - tau).add_(new, alpha=tau)
+
+Use instead:
+
+    import copy
+
+    import torch
+
+    model = torch.nn.Linear(2, 2)
+    average = copy.deepcopy(model).requires_grad_(False)
+
+
+    def update(tau):
+        for mean, new in zip(average.parameters(), model.parameters()):
+            with torch.no_grad():
+                mean.mul_(1 - tau).add_(new, alpha=tau)
+
+Fix safety:
+
+    Unsafe: the numbers of the average stay the same, but what was differentiated
+    through it until now no longer is.
+
+When to silence it:
+
+    When gradients are to flow through the average, as through a recurrent state.
+
+References:
+
+    - https://docs.pytorch.org/docs/stable/generated/torch.optim.swa_utils.AveragedModel.html
+    - https://github.com/pytorch/pytorch/issues/20275
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .. import naming
+from ..edits import Fix, Wrap
+from ..facts import Assignment, FileFacts, Kind, Leaf, Manner, Place, Value, Write
+from ..grad import Answer, GradMode
+from ..rule import Finding, rule
+from ..updating import in_test, makes_new_tensor
+
+AVERAGING = frozenset({"add_", "sub_", "lerp_", "+=", "-="})
+"""Operations that mix what a tensor holds with something else."""
+
+
+@rule(
+    code="NGR304",
+    name="average-keeps-graph",
+    message="the average `{target}` is updated with gradients on and keeps the graph: update it under no_grad",
+    yields_to=("NGR104",),
+)
+def check(facts: FileFacts) -> Iterator[Finding]:
+    """Look for updates that mix something with a graph into what is not trained."""
+    reported = set()
+    for each in facts.writes:
+        if _records(each.place) and _is_mixed(each) and each.place.statement not in reported:
+            reported.add(each.place.statement)
+            yield Finding(each.anchor, {"target": each.target.label or "of weights"}, _fix(facts, each.place))
+    for bound in facts.assignments:
+        if _records(bound.place) and _is_average(facts, bound):
+            yield Finding(bound.anchor, {"target": bound.target.label}, _fix(facts, bound.place))
+
+
+def _records(place: Place) -> bool:
+    return (place.grad is GradMode.ON or place.on_for_some_caller) and not in_test(place)
+
+
+def _is_mixed(write: Write) -> bool:
+    target = write.target
+    if write.manner is Manner.DATA or (target.requires_grad is Answer.YES and target.leaf is not None):
+        return False
+    if target.kind is Kind.PARAMETER:
+        return any(each.requires_grad is Answer.YES for each in write.sources)
+    return write.operation in AVERAGING and any(_is_weight(each) for each in write.sources)
+
+
+def _is_weight(value: Value) -> bool:
+    """Whether it is a parameter of a model, gone through with the others."""
+    return value.kind is Kind.PARAMETER and value.leaf is Leaf.PARAMETERS and value.requires_grad is Answer.YES
+
+
+def _is_average(facts: FileFacts, bound: Assignment) -> bool:
+    label = bound.target.label
+    reads = {read.label for read in bound.reads}
+    if label not in reads or not makes_new_tensor(bound) or bound.value.requires_grad is not Answer.YES:
+        return False
+    if any(_is_weight(read) for read in bound.reads):
+        return "[" in label or "." in label
+    persists = label.startswith("self.") or bool(bound.place.loops)
+    return persists and naming.sounds_like_average(label) and not _is_differentiated(facts, label)
+
+
+def _is_differentiated(facts: FileFacts, label: str) -> bool:
+    return any(each.target.label == label for each in facts.backwards)
+
+
+def _fix(facts: FileFacts, place: Place) -> Fix | None:
+    if any(each.place.statement is place.statement for each in facts.yields):
+        return None
+    return Fix((Wrap((place.statement,)),), False, "Update the average under no_grad")
