@@ -496,6 +496,15 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class ThreadCall:
+    """A function of this file is handed to another thread, which runs it with gradients on."""
+
+    anchor: Anchor
+    place: Place
+    function: Function
+
+
+@dataclass(frozen=True, slots=True)
 class InferenceUse:
     """An operation outside of inference mode takes an inference tensor."""
 
@@ -545,6 +554,7 @@ class FileFacts:
     discarded: tuple[Discarded, ...] = ()
     mode_switches: tuple[ModeSwitch, ...] = ()
     calls: tuple[Call, ...] = ()
+    thread_calls: tuple[ThreadCall, ...] = ()
     inference_uses: tuple[InferenceUse, ...] = ()
     yields: tuple[Yield, ...] = ()
     reveals: tuple[Reveal, ...] = ()

@@ -689,8 +689,17 @@ THREAD_STARTERS: frozenset[str] = _words("""
 Not processes: a forked one inherits the mode, a spawned one does not, and which it is the platform decides.
 """
 
-THREAD_METHODS: frozenset[str] = _words("submit run_in_executor map_async apply_async starmap_async")
-"""Methods of executors and pools that hand a function to another thread or process."""
+THREAD_METHODS: frozenset[str] = _words("""
+    submit map apply imap imap_unordered starmap map_async apply_async starmap_async
+""")
+"""Methods of executors and pools that hand a function to another thread."""
+
+
+def runs_in_a_thread(name: str) -> bool:
+    """Whether what is called, or a method of what it made, takes functions and runs them in another thread."""
+    maker, _, method = name.rpartition(".")
+    return name in THREAD_STARTERS or (maker in THREAD_STARTERS and method in THREAD_METHODS)
+
 
 # --- Stars ----------------------------------------------------------------------------
 

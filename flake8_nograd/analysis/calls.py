@@ -28,6 +28,7 @@ from ..facts import (
     Reveal,
     Role,
     Switch,
+    ThreadCall,
     Write,
 )
 from ..grad import ENABLE_GRAD, KEEP, SET_UNKNOWN, Answer, GradMode, Shift
@@ -503,9 +504,28 @@ class Calls:
             return Abstract(forwards=_forwards(given.all()), made_at=node)
         return self._tensor_method(node, receiver, name, given)
 
+    def _in_a_thread(self, node: cst.Call, given: Arguments) -> None:
+        """Functions are handed to another thread: grad mode is not inherited."""
+        context = self.context
+        for each in given.all():
+            if each.kind is not Kind.FUNCTION:
+                context.escapes(each)
+                continue
+            for definition in each.definitions:
+                if isinstance(definition, cst.ClassDef):
+                    continue
+                context.called(definition, fresh=True, shift=each.shift or KEEP)
+                known = context.known.functions.get(definition)
+                if known is not None and known.row is not None:
+                    context.recorder.write(ThreadCall(node, context.place(), known.row))
+
     def _protocol(self, node: cst.Call, receiver: Abstract, name: str, given: Arguments) -> Abstract | None:
         """Methods that mean the same on whatever has them."""
         context = self.context
+        if name == "run_in_executor" and given.positional and given.positional[0].is_none:
+            self._row(node, f".{name}", receiver, given)
+            self._in_a_thread(node, given)
+            return UNKNOWN
         if name in {"backward", "manual_backward"}:
             return self._backward(node, receiver, name, given)
         if name in {"eval", "train"} and receiver.kind not in {Kind.API, Kind.CONTAINER, Kind.PLAIN, Kind.TENSOR}:
@@ -862,6 +882,9 @@ class Calls:
             return replace(PLAIN, shift=context.state.mode, made_at=node)
         if name in {"contextlib.ExitStack", "contextlib.AsyncExitStack"}:
             return Abstract(kind=Kind.SWITCH, shift=KEEP)
+        if torch_api.runs_in_a_thread(name):
+            self._in_a_thread(node, given)
+            return Abstract(api=name)
         if name in torch_api.NEUTRAL_CONTEXTS and name not in {"tqdm.tqdm", "tqdm.auto.tqdm"}:
             return Abstract(kind=Kind.SWITCH, shift=KEEP, leaving=Leaving.NOTHING, api=name)
         if name.rsplit(".", 1)[-1] in context.recorder.settings.no_grad_wrappers:

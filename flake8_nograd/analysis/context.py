@@ -235,7 +235,7 @@ class Context:
         """A function of the file is called here."""
         known = self.learned.functions.get(definition)
         if known is not None:
-            known.callers.append(Caller(self.here.function, self.state.mode.then(shift), fresh))
+            known.callers.append(Caller(self.here.function, shift if fresh else self.state.mode.then(shift), fresh))
 
     def method(self, owner: cst.ClassDef, name: str) -> cst.FunctionDef | None:
         """A method of a class of the file; in the first walk, of the classes seen so far."""

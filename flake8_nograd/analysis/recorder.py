@@ -19,6 +19,7 @@ from ..facts import (
     ModeSwitch,
     Reveal,
     Switch,
+    ThreadCall,
     Use,
     Write,
     Yield,
@@ -39,6 +40,7 @@ Row = (
     | ModeSwitch
     | Reveal
     | Switch
+    | ThreadCall
     | Use
     | Write
     | Yield
@@ -97,6 +99,7 @@ class Recorder:
             discarded=tuple(row for row in rows if isinstance(row, Discarded)),
             mode_switches=tuple(row for row in rows if isinstance(row, ModeSwitch)),
             calls=tuple(row for row in rows if isinstance(row, Call)),
+            thread_calls=tuple(row for row in rows if isinstance(row, ThreadCall)),
             inference_uses=tuple(row for row in rows if isinstance(row, InferenceUse)),
             yields=tuple(row for row in rows if isinstance(row, Yield)),
             reveals=tuple(row for row in rows if isinstance(row, Reveal)),

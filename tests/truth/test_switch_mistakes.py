@@ -8,6 +8,7 @@ import functools
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -389,3 +390,13 @@ def test_a_function_of_autograd_runs_without_gradients_but_for_a_backward_with_g
     assert seen == [False, False]
     torch.autograd.grad(Scale.apply(x), x, create_graph=True)
     assert seen == [False, False, False, True]
+
+
+def test_a_thread_does_not_inherit_the_mode() -> None:
+    """What NGR412 claims of ``requires_grad``, and of functions that guard themselves."""
+    model, x = torch.nn.Linear(2, 2), torch.ones(1, 2)
+    guarded = torch.no_grad()(model.forward)
+    with torch.no_grad(), ThreadPoolExecutor(1) as pool:
+        assert not model(x).requires_grad
+        assert pool.submit(model, x).result().requires_grad
+        assert not pool.submit(guarded, x).result().requires_grad
