@@ -522,7 +522,8 @@ class Calls:
     def _protocol(self, node: cst.Call, receiver: Abstract, name: str, given: Arguments) -> Abstract | None:
         """Methods that mean the same on whatever has them."""
         context = self.context
-        if name == "run_in_executor" and given.positional and given.positional[0].is_none:
+        default_pool = name == "run_in_executor" and given.positional and given.positional[0].is_none
+        if default_pool or torch_api.runs_in_a_thread(f"{receiver.api}.{name}"):
             self._row(node, f".{name}", receiver, given)
             self._in_a_thread(node, given)
             return UNKNOWN
