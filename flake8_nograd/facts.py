@@ -302,6 +302,7 @@ class Evaluated(Enum):
     CALLER = "by every caller"
     MODULE_LEVEL = "at module level"
     CONSTRUCTOR = "in __init__"
+    CALLEE = "by a function that is called here"
     NOT = "not known"
 
 

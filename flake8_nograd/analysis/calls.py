@@ -238,19 +238,53 @@ class Calls:
                 if key in learned.parameters:
                     _merge(learned.arguments, learned.parameters.index(key), each)
         self._transfer(definition, paths)
+        self._note_aliases(learned, bound, given)
         for each in given.all():
             self.context.escapes(each)
         if known is not None:
-            self._left_behind(node, known, bound, given)
+            self._left_behind(node, known, bound, given, paths)
         if known is None or known.returns is None:
             return Abstract(forwards=_forwards(given.all()), made_at=node)
         if not known.is_generator and not known.decorators:
             context.state.mode = context.state.mode.then(known.leaves)
         return self._result(node, known.returns, bound, given, self._runs(node, definition, paths))
 
-    def _left_behind(self, node: cst.Call, known: FunctionKnowledge, bound: int, given: Arguments) -> None:
-        """What a call puts into containers, and binds names to, that are seen from here."""
+    def _altered(self, tensor: Abstract, left: Abstract) -> None:
+        """A function of the file was given a tensor, and has changed it."""
         context = self.context
+
+        def change(value: Abstract) -> Abstract:
+            return replace(
+                value,
+                requires_grad=left.requires_grad,
+                is_leaf=left.is_leaf,
+                leaf=left.leaf and (value.leaf or left.leaf),
+                cut=left.cut,
+                releafed=left.releafed,
+            )
+
+        context.change(tensor, change)
+        if tensor.label and tensor.kind is not Kind.MODEL:
+            context.state.names[tensor.label] = change(tensor)
+        if tensor.kind is Kind.PARAMETER and tensor.source:
+            frozen = {Answer.YES: Answer.NO, Answer.NO: Answer.YES}.get(left.requires_grad, Answer.UNKNOWN)
+            context.put("frozen", tensor.source, frozen)
+
+    def _left_behind(
+        self, node: cst.Call, known: FunctionKnowledge, bound: int, given: Arguments, paths: dict[str, str]
+    ) -> None:
+        """What a call changes, puts into containers, and binds names to, that are seen from here."""
+        context = self.context
+        for position, value in known.alters.items():
+            handed = given.at(position - bound, known.parameters[position])
+            if handed is not None:
+                self._altered(handed, value)
+        for (owner, what, path), setting in known.puts.items():
+            root, dot, rest = path.partition(".")
+            if owner is not known.node:
+                context.put_elsewhere(owner, what, path, setting)
+            elif paths.get(root):
+                context.put(what, paths[root] + dot + rest, setting.answer, Evaluated.CALLEE)
         for position, value in known.stores.items():
             container = given.at(position - bound, known.parameters[position])
             if container is not None and container.label:
@@ -260,6 +294,17 @@ class Calls:
                 context.rebinds(scope, name, value)
             elif name in context.state.names:
                 context.state.names[name] |= value
+
+    def _note_aliases(self, learned: FunctionKnowledge, bound: int, given: Arguments) -> None:
+        """Which parameters get one object."""
+        handed = [(position + bound, each) for position, each in enumerate(given.positional)]
+        handed += [
+            (learned.parameters.index(key), each) for key, each in given.keywords.items() if key in learned.parameters
+        ]
+        for index, (position, each) in enumerate(handed):
+            for other, held in handed[:index]:
+                if each.identity & held.identity:
+                    learned.aliases.add(frozenset({position, other}))
 
     def _hand_over(self, parameters: tuple[str, ...], bound: int, callee: Abstract, given: Arguments) -> dict[str, str]:
         """From access paths inside the function to paths here."""
@@ -666,7 +711,7 @@ class Calls:
         if anew:
             raises = receiver.is_inference is Answer.YES and not context.mode() & GradMode.INFERENCE
             releafed = node if answer is Answer.YES and was_computed(receiver) and not raises else None
-        context.state.mutate(receiver, change)
+        context.change(receiver, change)
         changed = change(receiver)
         if receiver.label:
             context.state.names[receiver.label] = changed
@@ -786,7 +831,7 @@ class Calls:
                 result = replace(result, is_view=receiver.is_view, made_under=receiver.made_under)
                 if receiver.kind is Kind.PARAMETER:
                     result = replace(result, kind=Kind.PARAMETER)
-                context.state.mutate(receiver, lambda value: replace(result, label=value.label))
+                context.change(receiver, lambda value: replace(result, label=value.label))
                 if receiver.label:
                     context.state.names[receiver.label] = replace(result, label=receiver.label)
             return result
@@ -864,7 +909,7 @@ class Calls:
         def change(value: Abstract) -> Abstract:
             return replace(written(value, graphs, mode), forwards=value.forwards | taint)
 
-        context.state.mutate(target, change)
+        context.change(target, change)
 
     # --- library functions ----------------------------------------------------------
 

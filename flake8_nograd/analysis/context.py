@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -129,13 +130,27 @@ class Context:
         made = parameter_of(node, model.label, self.frozen(model))
         return replace(made, requires_grad=Answer.UNKNOWN) if self.perhaps_frozen(model) else made
 
-    def put(self, what: str, path: str, answer: Answer) -> None:
+    def change(self, target: Abstract, alter: Callable[[Abstract], Abstract]) -> None:
+        """A tensor is changed in place, under all the names that hold it, and for those who handed it in."""
+        state = self.state
+        state.mutate(target, alter)
+        learning = self.learning()
+        if learning is not None and any(alter(each).gist() != each.gist() for each in ANY_TENSOR):
+            for position in range(len(learning.parameters)):
+                value = state.names.get(as_handed_in(position))
+                if value is not None and value.identity & target.identity:
+                    learning.altered.add(position)
+
+    def put(self, what: str, path: str, answer: Answer, where: Evaluated = Evaluated.HERE) -> None:
         """A model is put in a mode, or frozen, here."""
         table = self.state.training if what == "training" else self.state.frozen
         prefix = path + "."
         for name in [name for name in table if name.startswith(prefix)]:
             del table[name]
-        table[path] = Setting(answer, Evaluated.HERE)
+        table[path] = Setting(answer, where)
+        learning = self.learning()
+        if learning is not None:
+            learning.puts.setdefault((self._owner_of(path), what, path), NOT_SET)
         owner = self.here.owner
         if owner is not None and path.split(".")[0] == "self":
             function = self.here.function
@@ -161,6 +176,37 @@ class Context:
             ):
                 return scope
         return None
+
+    def put_elsewhere(self, owner: Definition | None, what: str, path: str, setting: Setting) -> None:
+        """A function that is called here has put a model in a mode, which is a variable of a function around both."""
+        if owner is self._owner_of(path):
+            self.put(what, path, setting.answer, Evaluated.CALLEE)
+
+    def _owner_of(self, path: str) -> Definition | None:
+        """The function whose variable, or parameter, is at the root of a path; ``None`` for the module."""
+        root = path.partition(".")[0]
+        held = self.learning()
+        if root not in self.here.elsewhere and held is not None:
+            if root in held.parameters or root in self.learned.bindings.get(held.node, {}):
+                return held.node
+        return self.scope_of(root)
+
+    def left(self) -> None:
+        """The function around is left here: what of its arguments, and of models, its callers find changed."""
+        learning = self.learning()
+        if learning is None:
+            return
+        names = self.state.names
+        for position in learning.altered:
+            value = names[as_handed_in(position)]
+            known = learning.alters.get(position)
+            learning.alters[position] = value if known is None else known | value
+        for owner, what, path in learning.puts:
+            setting = setting_of(self.state.training if what == "training" else self.state.frozen, path)
+            known_setting = learning.puts[owner, what, path]
+            if known_setting is not NOT_SET:
+                setting |= known_setting
+            learning.puts[owner, what, path] = setting
 
     def outlives(self, path: str) -> bool:
         """Whether what is stored there is seen by others when the function has returned."""
@@ -253,6 +299,11 @@ class Context:
         return Role.NONE if known is None else known.role
 
 
+def as_handed_in(position: int) -> str:
+    """The name, which no program can write, that a parameter's object keeps when its name is bound anew."""
+    return f"{position} as handed in"
+
+
 def parameter_of(node: cst.CSTNode, source: str, frozen: Answer) -> Abstract:
     """An item of ``parameters()``: a leaf that is trained, unless it was frozen."""
     requires = Answer.NO if frozen is Answer.YES else Answer.YES
@@ -283,6 +334,12 @@ def _suggested(path: str) -> Kind:
         return Kind.OPTIMIZER
     return Kind.UNKNOWN
 
+
+ANY_TENSOR = (
+    Abstract(kind=Kind.TENSOR, requires_grad=Answer.NO, is_leaf=Answer.YES),
+    Abstract(kind=Kind.TENSOR, requires_grad=Answer.YES, is_leaf=Answer.NO),
+    Abstract(kind=Kind.TENSOR, requires_grad=Answer.YES, is_leaf=Answer.YES),
+)
 
 BUILTINS = frozenset(
     [

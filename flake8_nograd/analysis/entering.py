@@ -7,7 +7,7 @@ import libcst as cst
 from .. import naming, torch_api
 from ..facts import Evaluated, Kind, Role
 from ..grad import Answer, GradMode
-from .context import Context
+from .context import Context, as_handed_in
 from .knowledge import ClassKnowledge, Def, FunctionKnowledge
 from .state import Setting
 from .value import DATA, UNKNOWN, Abstract, replace
@@ -29,7 +29,10 @@ def enter(context: Context, node: Def, owner: cst.ClassDef | None, known: Functi
                 value = replace(value, requires_grad=Answer.UNKNOWN)
             if default.constant is not None and handed is not None:
                 value = default
-        state.names[name] = replace(value, parameter=position, identity=frozenset({each}), label="")
+        same = [pair for pair in (known.aliases if known is not None else ()) if position in pair]
+        identity = frozenset({each, *(parameters[other] for pair in same for other in pair)})
+        value = replace(value, parameter=position, identity=identity, label="")
+        state.names[name] = state.names[as_handed_in(position)] = value
     for extra in (node.params.star_arg, node.params.star_kwarg):
         if isinstance(extra, cst.Param):
             state.names[extra.name.value] = Abstract(kind=Kind.CONTAINER)

@@ -64,6 +64,14 @@ class FunctionKnowledge:
     """How grad mode has changed when it returns."""
     yields: Shift | None = None
     """How grad mode has changed where it yields."""
+    altered: set[int] = field(default_factory=set)
+    """The parameters whose tensors it may change: ``x.requires_grad_()``, ``x.add_(...)``."""
+    alters: dict[int, Abstract] = field(default_factory=dict)
+    """What it leaves of them."""
+    aliases: set[frozenset[int]] = field(default_factory=set)
+    """Parameters that some caller gives one object."""
+    puts: dict[tuple[Definition | None, str, str], Setting] = field(default_factory=dict)
+    """What it leaves models in: by the function whose name it is, ``training`` or ``frozen``, and the path."""
     wraps: Shift | None = None
     """As a decorator: the mode that it calls its function under."""
     training: dict[str, Setting] | None = None
@@ -91,6 +99,8 @@ class FunctionKnowledge:
             None if self.returns is None else self.returns.gist(),
             [(position, value.gist()) for position, value in sorted(self.arguments.items())],
             [(position, value.gist()) for position, value in sorted(self.stores.items())],
+            [(position, value.gist()) for position, value in sorted(self.alters.items())],
+            (self.aliases, self.puts),
             [(place, value.gist()) for place, value in self.rebinds.items()],
         )
 

@@ -427,6 +427,7 @@ class Walk(cst.CSTVisitor):
         return value
 
     def _leave(self, learning: FunctionKnowledge) -> None:
+        self.context.left()
         mode = self._unwound(0)
         learning.leaves = mode if learning.leaves == UNREACHED else learning.leaves | mode
 

@@ -18,7 +18,7 @@ from flake8_nograd.rules import all_rules
 from flake8_nograd.source import Source
 
 from .grammar import Program
-from .lines import statement_lines
+from .lines import stands_on, statement_lines
 from .running import Run, Seen, run
 
 NO_GRAPH = "does not require grad and does not have a grad_fn"
@@ -262,30 +262,34 @@ def _compare_rules(
 ) -> None:
     findings = list(_findings(facts))
     spoken: dict[str, set[int]] = {}
+    lines = statement_lines(source.module)
+    # The lines are at hand for the rows; the provider of positions costs more than the analysis.
+    rows = {each.anchor: lines.get(each.place.statement, 0) for each in facts.backwards}
+    rows.update((each.anchor, lines.get(each.place.statement, 0)) for each in facts.writes)
     for rule, finding in findings:
-        place = source.range_of(finding.anchor)
-        spoken.setdefault(rule.code, set()).add(place.line)
         found.findings[rule.code] += 1
+        line = rows.get(finding.anchor, 0)
+        spoken.setdefault(rule.code, set()).add(line)
         if rule.code == "NGR201":
-            also = source.range_of(finding.also).line if finding.also is not None else 0
-            _check_no_graph(found, place.line, also, runs)
+            _check_no_graph(found, line, finding.also, lines, runs)
         elif rule.code == "NGR301":
-            _check_leaf(found, place.line, runs)
+            _check_leaf(found, line, runs)
         else:
+            place = source.range_of(finding.anchor)
             _check_recorded(found, rule.code, place.line, place.end_line, runs)
-    _check_missed(found, source, facts, runs, spoken)
+    _check_missed(found, facts, lines, runs, spoken)
     if any(finding.fix is not None and finding.fix.safe for _, finding in findings):
         _check_fixes(found, source, runs, seeds)
 
 
-def _check_no_graph(found: Comparison, line: int, also: int, runs: list[Run]) -> None:
+def _check_no_graph(found: Comparison, line: int, also: object, lines: dict[object, int], runs: list[Run]) -> None:
     for done in runs:
         if done.lines[line] and not done.failures.get(line) and not _interrupted(done, line):
             found.wrong.append(Wrong("NGR201", f"line {line}", "no graph", "backward does not fail"))
         for cuts in done.cuts.get(line, []):
-            if done.failures.get(line) and also not in {cut for _, cut in cuts}:
-                lines = sorted({cut for _, cut in cuts})
-                found.wrong.append(Wrong("NGR201", f"line {line}", f"made under no-grad on line {also}", f"on {lines}"))
+            ways = {cut for _, cut in cuts}
+            if done.failures.get(line) and not stands_on(lines, also, ways):
+                found.wrong.append(Wrong("NGR201", f"line {line}", "made under no-grad there", f"on {sorted(ways)}"))
 
 
 def _check_leaf(found: Comparison, line: int, runs: list[Run]) -> None:
@@ -301,10 +305,9 @@ def _check_recorded(found: Comparison, code: str, line: int, end: int, runs: lis
 
 
 def _check_missed(
-    found: Comparison, source: Source, facts: FileFacts, runs: list[Run], spoken: dict[str, set[int]]
+    found: Comparison, facts: FileFacts, lines: dict[object, int], runs: list[Run], spoken: dict[str, set[int]]
 ) -> None:
     """Rules speak wherever the facts say that torch fails."""
-    lines = statement_lines(source.module)
     for backward in facts.backwards:
         target = backward.target
         if target.requires_grad is Answer.NO and target.cut is not None and target.cut.how in _CUT_BY:

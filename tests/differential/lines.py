@@ -15,6 +15,29 @@ def statement_lines(module: cst.Module) -> dict[object, int]:
     return count.lines
 
 
+def stands_on(lines: dict[object, int], node: object, wanted: set[int]) -> bool:
+    """Whether a node is part of a statement that begins on one of some lines, and not of a block in it."""
+    return any(line in wanted and _holds(statement, node) for statement, line in lines.items())
+
+
+def _holds(statement: object, node: object) -> bool:
+    finder = _Finder(statement, node)
+    assert isinstance(statement, cst.CSTNode)
+    statement.visit(finder)
+    return finder.found
+
+
+class _Finder(cst.CSTVisitor):
+    def __init__(self, statement: object, node: object) -> None:
+        super().__init__()
+        self.statement, self.node = statement, node
+        self.found = False
+
+    def on_visit(self, node: cst.CSTNode) -> bool:
+        self.found |= node is self.node
+        return not self.found and not isinstance(node, cst.BaseSuite | cst.BaseParenthesizableWhitespace)
+
+
 class _Count:
     def __init__(self, line: int) -> None:
         self.line = line
