@@ -433,7 +433,7 @@ class Assignment:
     target: Value
     """What is bound, with what it held before."""
     value: Value
-    """What it holds afterwards."""
+    """What it holds afterwards; of ``x.requires_grad = ...``: with what is asked for."""
     expression: Anchor
     """The right side."""
     reads: tuple[Value, ...]

@@ -415,12 +415,25 @@ class Calls:
             definitions=callee.definitions,
             training=Answer.YES if kind is Kind.MODEL else Answer.UNKNOWN,
             identity=frozenset({node}),
+            made_under=context.mode(),
             made_at=node,
         )
+        if owner is not None:
+            context.learned.classes[owner].made_under |= context.mode()
         init = context.method(owner, "__init__") if owner is not None else None
         if init is not None:
             bound = replace(made, kind=Kind.FUNCTION, definitions=(init,), bound=replace(made, label=""))
             self._one_function(node, init, bound, given)
+            known = context.known.functions.get(init)
+            if known is not None and kind is Kind.MODEL:
+                itself = known.parameters[0]
+                training = known.puts.get((init, "training", itself))
+                frozen = known.puts.get((init, "frozen", itself))
+                made = replace(
+                    made,
+                    training=made.training if training is None else training.answer,
+                    frozen=made.frozen if frozen is None else frozen.answer,
+                )
         else:
             self._handed_on(node, callee.label, given)
         return made
@@ -996,7 +1009,15 @@ class Calls:
             if wrapped is not None and wrapped.kind in {Kind.MODEL, Kind.FUNCTION}:
                 return replace(self.context.settled(wrapped), label="")
         if torch_api.makes_model(name):
-            return Abstract(kind=Kind.MODEL, api=name, identity=frozenset({node}), made_at=node)
+            return Abstract(
+                kind=Kind.MODEL,
+                api=name,
+                identity=frozenset({node}),
+                made_under=self.context.mode(),
+                made_at=node,
+                # What is loaded may be in evaluation mode; what is built is not.
+                training=Answer.YES if name.startswith("torch.nn.") else Answer.UNKNOWN,
+            )
         if torch_api.makes_optimizer(name):
             return Abstract(kind=Kind.OPTIMIZER, identity=frozenset({node}))
         if torch_api.makes_loader(name):

@@ -33,6 +33,8 @@ def enter(context: Context, node: Def, owner: cst.ClassDef | None, known: Functi
         identity = frozenset({each, *(parameters[other] for pair in same for other in pair)})
         value = replace(value, parameter=position, identity=identity, label="")
         state.names[name] = state.names[as_handed_in(position)] = value
+        # Functions within this one see it.
+        context.learned.bind(node, name, replace(value, parameter=None, identity=frozenset(), forwards=frozenset()))
     for extra in (node.params.star_arg, node.params.star_kwarg):
         if isinstance(extra, cst.Param):
             state.names[extra.name.value] = Abstract(kind=Kind.CONTAINER)
@@ -43,7 +45,16 @@ def enter(context: Context, node: Def, owner: cst.ClassDef | None, known: Functi
         if role is Role.OPTIMIZER:
             kind = Kind.OPTIMIZER
         first = parameters[0].name.value
-        state.names[first] = Abstract(kind=kind, label=first, definitions=(owner,), identity=frozenset({owner}))
+        constructed = context.known.classes.get(owner)
+        under = GradMode.NEVER if constructed is None else constructed.made_under
+        state.names[first] = Abstract(
+            kind=kind,
+            label=first,
+            definitions=(owner,),
+            identity=frozenset({owner}),
+            made_under=under or GradMode.ON,
+            made_at=owner,
+        )
     for inner, value in _closure(context).items():
         state.names.setdefault(inner, value)
     _settings(context, node, owner, known)

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 import libcst as cst
 
 from .. import naming, torch_api
-from ..facts import Kind, Leaf, Loop, Loss, Purpose, Yield
+from ..facts import Evaluated, Kind, Leaf, Loop, Loss, Purpose, Yield
 from ..grad import ANYTHING, Answer
 from .calls import Arguments, Calls, tupled
 from .context import Context, parameter_of
+from .state import Setting
 from .value import (
     COLLECTIONS_OF_DATA,
     DATA,
@@ -133,9 +134,25 @@ class Expressions:
                     context.put(what, name, setting.answer)
         if value.label and value.label != name and value.kind in COLLECTIONS_OF_DATA:
             value = replace(value, source=value.source or value.label)
+        self._built(name, value)
         context.state.names[name] = value
         if "." not in name:
             context.learned.bind(context.here.elsewhere.get(name, context.here.scopes[0]), name, value)
+
+    def _built(self, name: str, value: Abstract) -> None:
+        """A module of the file that has no name yet gets one: its parts are what its constructor left them in."""
+        context = self.context
+        if value.kind is not Kind.MODEL or value.label:
+            return
+        for owner in value.definitions:
+            known = context.known.classes.get(owner) if isinstance(owner, cst.ClassDef) else None
+            if known is not None:
+                for table, left in (
+                    (context.state.training, known.training),
+                    (context.state.frozen, known.frozen),
+                ):
+                    for path, setting in left.items():
+                        table[name + path[len("self") :]] = Setting(setting.answer, Evaluated.CONSTRUCTOR)
 
     def _name(self, name: str) -> Abstract:
         if name in {"True", "False"}:

@@ -118,13 +118,15 @@ class ClassKnowledge:
     training: dict[str, Setting] = field(default_factory=dict)
     """What ``__init__`` leaves the models of ``self`` in."""
     frozen: dict[str, Setting] = field(default_factory=dict)
+    made_under: GradMode = GradMode.NEVER
+    """The modes that objects are made under."""
     retrains: set[str] = field(default_factory=set)
     """Paths of ``self`` that some other method puts in a mode."""
     row: Class | None = None
 
     def gist(self) -> object:
         """What functions see of it."""
-        return self.role, [(name, value.gist()) for name, value in sorted(self.attributes.items())]
+        return self.role, self.made_under, [(name, value.gist()) for name, value in sorted(self.attributes.items())]
 
 
 @dataclass(slots=True)

@@ -100,7 +100,8 @@ class Abstract(NamedTuple):
     def gist(self) -> object:
         """What decides what can be claimed of it."""
         known = self.kind, self.requires_grad, self.is_leaf, self.is_inference, self.made_under, self.cut
-        return known, self.shift, self.definitions
+        parts = (*(self.elements or ()), *((self.item,) if self.item is not None else ()))
+        return known, self.training, self.frozen, self.shift, self.definitions, [each.gist() for each in parts]
 
     def behind(self) -> frozenset[cst.CSTNode]:
         """The forward passes that it, or anything in it, was computed from."""

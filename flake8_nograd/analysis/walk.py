@@ -313,15 +313,15 @@ class Walk(cst.CSTVisitor):
             return False
         base = self.expressions.of(target.value)
         if name == "requires_grad":
-            self._bound(node, target, base, value, source, base)
+            asked = Answer.UNKNOWN
+            if isinstance(value.constant, bool):
+                asked = Answer.YES if value.constant else Answer.NO
+            self._bound(node, target, base, replace(value, requires_grad=asked), source, base)
             if base.label == "self" or base.kind is Kind.MODEL:
                 # On a module this sets a plain attribute: truth test test_module_requires_grad.
                 context.use(value, target, Purpose.STORED)
                 return True
-            answer = Answer.UNKNOWN
-            if isinstance(value.constant, bool):
-                answer = Answer.YES if value.constant else Answer.NO
-            self.expressions.calls.set_requires_grad(target, base, answer)
+            self.expressions.calls.set_requires_grad(target, base, asked)
             return True
         if name == "data" and base.kind in {Kind.TENSOR, Kind.PARAMETER}:
             self.expressions.calls.write(target, base, Manner.DATA, ".data =", [value])
@@ -422,6 +422,9 @@ class Walk(cst.CSTVisitor):
         known, learning = context.function(), context.learning()
         if known is not None and learning is not None:
             value = value.without(known.handed_in() - learning.forwards)
+        if value.kind is Kind.MODEL and value.label:
+            training, frozen = context.training_of(value.label).answer, context.frozen(value)
+            value = replace(value, training=value.training if training is Answer.UNKNOWN else training, frozen=frozen)
         context.use(value, node, Purpose.RETURNED)
         context.escapes(value)
         return value
@@ -928,8 +931,14 @@ class Walk(cst.CSTVisitor):
         known = self._register(node)
         own = KEEP
         names: list[str] = []
-        for each in reversed(node.decorators):
-            value = self.expressions.of(each.decorator)
+        values = []
+        outside = context.state.mode
+        for each in node.decorators:
+            values.append(self.expressions.of(each.decorator))
+            # It acts when it is made, and is undone when it decorates.
+            self._stored_switch(each.decorator, values[-1])
+        context.state.mode = outside
+        for each, value in zip(reversed(node.decorators), reversed(values), strict=True):
             called = isinstance(each.decorator, cst.Call)
             shift = self._decorator_shift(node, value, each.decorator, called=called)
             if not any(name.endswith("contextmanager") for name in names):
