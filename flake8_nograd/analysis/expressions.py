@@ -144,6 +144,8 @@ class Expressions:
         context = self.context
         if value.kind is not Kind.MODEL or value.label:
             return
+        if value.frozen is not Answer.UNKNOWN:
+            context.state.frozen[name] = Setting(value.frozen, Evaluated.CONSTRUCTOR)
         for owner in value.definitions:
             known = context.known.classes.get(owner) if isinstance(owner, cst.ClassDef) else None
             if known is not None:

@@ -894,8 +894,7 @@ class Walk(cst.CSTVisitor):
         context = self.context
         bases = [self.expressions.of(each.value) for each in node.bases]
         for each in node.decorators:
-            self.expressions.of(each.decorator)
-            self._decorator_switch(node, each, Form.CLASS_DECORATOR, ())
+            self._decorator_switch(node, each, self.expressions.of(each.decorator), Form.CLASS_DECORATOR, ())
         known = context.learned.classes.setdefault(node, ClassKnowledge(node))
         known.bases = tuple(name for each in bases for name in self._base_names(each))
         known.parents = tuple(each for base in bases for each in base.definitions if isinstance(each, cst.ClassDef))
@@ -944,7 +943,7 @@ class Walk(cst.CSTVisitor):
             if not any(name.endswith("contextmanager") for name in names):
                 # Above @contextmanager it guards the making of the manager alone.
                 own = shift.then(own)
-            self._decorator_switch(node, each, Form.DECORATOR, tuple(reversed(names)))
+            self._decorator_switch(node, each, value, Form.DECORATOR, tuple(reversed(names)))
             names.append((value.api or value.label or path_of(_uncalled(each.decorator))).removeprefix("builtins."))
         known.decorators = tuple(reversed(names))
         if node.asynchronous is None:
@@ -970,8 +969,9 @@ class Walk(cst.CSTVisitor):
             switch = value if value.shift is not None else self.expressions.calls.switch(value.api, _NO_ARGUMENTS)
             return switch.shift or KEEP
         if value.kind in {Kind.SWITCH, Kind.FUNCTION} and value.shift is not None:
-            # A manager of the file runs whenever the function is called.
+            # A manager of the file runs whenever the function is called, in whatever mode.
             context.escapes(replace(value, kind=Kind.FUNCTION))
+            context.framework_calls(value, GradMode.UNKNOWN)
             return value.shift
         for definition in value.definitions:
             if not isinstance(definition, cst.ClassDef):
@@ -983,12 +983,14 @@ class Walk(cst.CSTVisitor):
         return ANYTHING if naming.sounds_like_no_grad(name) else KEEP
 
     def _decorator_switch(
-        self, node: cst.FunctionDef | cst.ClassDef, each: cst.Decorator, form: Form, below: tuple[str, ...]
+        self,
+        node: cst.FunctionDef | cst.ClassDef,
+        each: cst.Decorator,
+        value: Abstract,
+        form: Form,
+        below: tuple[str, ...],
     ) -> None:
         context = self.context
-        context.recorder.quiet += 1
-        value = self.expressions.of(each.decorator)
-        context.recorder.quiet -= 1
         if value.api in torch_api.SWITCHES:
             function = context.known.functions.get(node) if isinstance(node, cst.FunctionDef) else None
             before = function.entry if function is not None else GradMode.UNKNOWN

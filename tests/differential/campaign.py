@@ -98,13 +98,17 @@ def campaign(count: int, number: int) -> Summary:
     return summary
 
 
-def _show(total: Summary, most: int) -> None:
-    """The smallest program of each kind of wrong claim."""
+def kinds_of(wrong_claims: list[tuple[Program, Wrong]]) -> list[tuple[Program, Wrong, int]]:
+    """The shortest program of each kind of wrong claim, and how often there is one of that kind."""
     kinds: list[tuple[Program, Wrong, int]] = []
-    for program, wrong in sorted(total.wrong, key=lambda each: len(each[0].text)):
+    for program, wrong in sorted(wrong_claims, key=lambda each: len(each[0].text)):
         if not any(same(wrong, held) for _, held, _ in kinds):
-            kinds.append((program, wrong, sum(same(wrong, each) for _, each in total.wrong)))
-    for program, wrong, count in kinds[:most]:
+            kinds.append((program, wrong, sum(same(wrong, each) for _, each in wrong_claims)))
+    return kinds
+
+
+def _show(total: Summary, most: int) -> None:
+    for program, wrong, count in kinds_of(total.wrong)[:most]:
         print(f"\n{'-' * 70}\n{wrong}  ({count} times)\n{reduced(program, wrong)!r}", flush=True)
 
 
