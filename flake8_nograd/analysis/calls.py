@@ -796,7 +796,7 @@ class Calls:
         purpose = Purpose.STORED if context.outlives(path) else Purpose.ACCUMULATED
         for each in values:
             context.use(each, node, purpose, into=path, added=_appended(node))
-        after = _with(container, values)
+        after = filled(container, values)
         if path in context.state.names:
             context.state.names[path] = after
         learning = context.learning()
@@ -920,7 +920,9 @@ class Calls:
         graphs = [] if manner is Manner.DATA else [each for each in _flat(sources) if each.kind is not Kind.PLAIN]
 
         def change(value: Abstract) -> Abstract:
-            return replace(written(value, graphs, mode), forwards=value.forwards | taint)
+            after = replace(written(value, graphs, mode), forwards=value.forwards | taint)
+            # Other data: an inference tensor's makes it one. Truth: tests/differential.
+            return replace(after, is_inference=sources[0].is_inference) if operation == ".data =" else after
 
         context.change(target, change)
 
@@ -1285,13 +1287,13 @@ def _merge(table: dict[Key, Abstract], key: Key, value: Abstract) -> None:
     table[key] = clean if known is None else known | clean
 
 
-def _with(container: Abstract, values: list[Abstract]) -> Abstract:
+def filled(container: Abstract, values: list[Abstract]) -> Abstract:
     """A container, or a tensor that is used as one, after something was put into it."""
     forwards = container.forwards | _forwards(values)
     if container.kind not in {Kind.CONTAINER, Kind.UNKNOWN}:
         return replace(container, forwards=forwards)
     item = container.item
-    for each in values:
+    for each in (*(container.elements or ()), *values):
         item = each if item is None else item | each
     return replace(container, item=item, elements=None, forwards=forwards)
 

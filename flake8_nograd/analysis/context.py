@@ -139,6 +139,12 @@ class Context:
         state.mutate(target, alter)
         learning = self.learning()
         if learning is not None and any(alter(each).gist() != each.gist() for each in ANY_TENSOR):
+            path = target.label
+            owner = self._owner_of(path)
+            if path and "." not in path and owner is not learning.node:
+                left = replace(alter(target), parameter=None, identity=frozenset(), label="")
+                self.rebinds(owner, path, left)
+                self.learned.bind(owner, path, left)
             for position in range(len(learning.parameters)):
                 value = state.names.get(as_handed_in(position))
                 if value is not None and value.identity & target.identity:

@@ -133,7 +133,7 @@ class Abstract(NamedTuple):
             is_leaf=self.is_leaf | other.is_leaf,
             is_inference=self.is_inference | other.is_inference,
             is_view=self.is_view or other.is_view,
-            leaf=self.leaf if self.leaf is other.leaf else None,
+            leaf=self.leaf if other.leaf is not None else None,
             cut=self.cut if self.cut == other.cut else (self.cut or other.cut),
             made_under=self.made_under | other.made_under,
             made_at=self.made_at if self.made_at is other.made_at else None,
@@ -222,7 +222,11 @@ def computed(node: cst.CSTNode, operands: list[Abstract], mode: GradMode, *, vie
         required = Answer.UNKNOWN
     elif mode.records is Answer.NO:
         required = Answer.NO
-    elif mode.records is Answer.YES and any(each.requires_grad is Answer.YES for each in operands):
+    elif mode.records is Answer.YES and any(
+        # Of inference tensors nothing is recorded, weights or not.
+        each.requires_grad is Answer.YES and each.is_inference is not Answer.YES
+        for each in operands
+    ):
         required = Answer.YES
     else:
         required = Answer.UNKNOWN

@@ -10,7 +10,7 @@ import libcst as cst
 from .. import naming, torch_api
 from ..facts import Assignment, Discarded, Form, Joined, Kind, Leaf, Loop, Manner, Purpose, Switch, Value, Yield
 from ..grad import ANYTHING, INFERENCE, KEEP, NO_GRAD, UNREACHED, Answer, GradMode, Shift
-from .calls import Arguments, changed
+from .calls import Arguments, changed, filled
 from .context import Context
 from .entering import enter, framework_mode, parameters_of, role_of
 from .expressions import Expressions, path_of
@@ -390,7 +390,7 @@ class Walk(cst.CSTVisitor):
     def _augmented(self, node: cst.AugAssign, target: Abstract, value: Abstract) -> Abstract:
         known = self.context.state.names.get(target.label, target)
         if target.kind is Kind.CONTAINER:
-            return replace(known, elements=None, forwards=known.forwards | value.forwards)
+            return filled(known, [self.expressions.calls.item(node, value)])
         sources = [] if value.kind is Kind.PLAIN else [value]
         in_place = written(known, sources, self.context.mode())
         if target.kind in {Kind.TENSOR, Kind.PARAMETER}:

@@ -23,6 +23,8 @@ from .running import Run, Seen, run
 
 NO_GRAPH = "does not require grad and does not have a grad_fn"
 LEAF = re.compile("a (view of a )?leaf Variable that requires grad")
+ASKS_FOR_THE_MODE = "is_grad_enabled"
+"""NGR201 is silent, by its choice, where a program asks for the mode itself."""
 FREEZES = re.compile(r"requires_grad_\(\w|\.requires_grad = (?!True)")
 """NGR301 is silent on weights of models, by its choice, in files that freeze some."""
 
@@ -133,7 +135,9 @@ def _questions(found: Comparison, place: str, row: Reveal, visits: set[Seen]) ->
         made = {seen.made_under for seen in tensors if seen.made_under is not None}
         if made and value.made_at is not None and value.kind is Kind.TENSOR:
             _ask_mode(found, "made_under", place, value.made_under, made)
-        if value.requires_grad is Answer.NO and value.cut is not None and value.cut.how in _CUT_BY:
+        one_way = value.requires_grad is Answer.NO and value.made_at is not None
+        # Where branches met, the cut is that of one of them.
+        if one_way and value.cut is not None and value.cut.how in _CUT_BY:
             found.asked["cut"] += 1
             for seen in tensors:
                 modes = {mode for mode, _ in seen.cuts}
@@ -310,7 +314,8 @@ def _check_missed(
     found: Comparison, facts: FileFacts, lines: dict[object, int], runs: list[Run], spoken: dict[str, set[int]]
 ) -> None:
     """Rules speak wherever the facts say that torch fails."""
-    for backward in facts.backwards:
+    asks = ASKS_FOR_THE_MODE in found.program.text
+    for backward in () if asks else facts.backwards:
         target = backward.target
         if target.requires_grad is Answer.NO and target.cut is not None and target.cut.how in _CUT_BY:
             line = lines.get(backward.place.statement, 0)
