@@ -840,6 +840,8 @@ class Calls:
             context.use(receiver, node, Purpose.VALUE, callee=name)
             self._row(node, f".{name}", receiver, given)
             result = replace(detached(node, Loss.DETACH, receiver, mode), is_view=True)
+            if name == "detach_" and mode is GradMode.INFERENCE:
+                return receiver  # There it changes nothing.
             if name == "detach_":
                 result = replace(result, is_view=receiver.is_view, made_under=receiver.made_under)
                 if receiver.kind is Kind.PARAMETER:

@@ -128,7 +128,7 @@ class Context:
     def parameter(self, node: cst.CSTNode, model: Abstract) -> Abstract:
         """An item of the parameters of a model."""
         made = parameter_of(node, model.label, self.frozen(model))
-        if model.made_at is not None and model.made_under & GradMode.INFERENCE:
+        if model.made_under is not GradMode.UNKNOWN and model.made_under & GradMode.INFERENCE:
             surely = model.made_under is GradMode.INFERENCE
             made = replace(made, is_inference=Answer.YES if surely else Answer.UNKNOWN)
         return replace(made, requires_grad=Answer.UNKNOWN) if self.perhaps_frozen(model) else made

@@ -84,7 +84,7 @@ def _in_thread(code: CodeType, seed: int, result: Run) -> None:
     try:
         with _Watch(result):
             exec(code, names)
-    except Exception as error:  # noqa: BLE001 - whatever the program raises
+    except (Exception, Endless) as error:  # noqa: BLE001 - whatever the program raises
         result.error = error.with_traceback(None)
     finally:
         sys.settrace(None)
@@ -216,12 +216,20 @@ def _tensors(values: tuple[Any, ...]) -> list[Any]:
 _WITHIN_LINES = frozenset({"<lambda>", "<genexpr>", "<listcomp>", "<setcomp>", "<dictcomp>"})
 
 
+class Endless(BaseException):
+    """A program that was made smaller has lost what ends its loop."""
+
+
+MOST_LINES = 20_000
+
+
 class _Tracer:
     """Counts the lines that are begun, and those that raise."""
 
     def __init__(self, result: Run) -> None:
         self.result = result
         self.raised: BaseException | None = None
+        self.begun = 0
 
     def enter(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
         return self.step if frame.f_code.co_filename == FILENAME else None
@@ -229,6 +237,9 @@ class _Tracer:
     def step(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any]:
         if event == "line" and frame.f_code.co_name not in _WITHIN_LINES:
             self.result.lines[frame.f_lineno] += 1
+            self.begun += 1
+            if self.begun > MOST_LINES:
+                raise Endless
         elif event == "exception":
             _, error, _ = argument
             if error is not self.raised and isinstance(error, RuntimeError):
