@@ -106,6 +106,8 @@ class Shift:
 
     def __or__(self, other: Shift) -> Shift:
         """Either change: where two branches meet."""
+        if self is other:
+            return self
         return Shift(self.on | other.on, self.off | other.off, self.inference | other.inference)
 
 

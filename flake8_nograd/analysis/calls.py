@@ -846,6 +846,8 @@ class Calls:
                 result = replace(result, is_view=receiver.is_view, made_under=receiver.made_under)
                 if receiver.kind is Kind.PARAMETER:
                     result = replace(result, kind=Kind.PARAMETER)
+                if mode & GradMode.INFERENCE:
+                    result = result | receiver
                 context.change(receiver, lambda value: replace(result, label=value.label))
                 if receiver.label:
                     context.state.names[receiver.label] = replace(result, label=receiver.label)

@@ -26,11 +26,14 @@ class Leaving(Flag):
     """It entered a mode, and leaves it behind."""
 
     def of(self, outside: Shift, entered: Shift, left: Shift) -> Shift:
-        """The mode afterwards: of what was before, what it entered, and where its block ended."""
+        """The mode afterwards: of what was before, what it entered, and where its block ended.
+
+        Modes that are equal may have changed, where there are several; the same object has not.
+        """
         ends = []
-        if self & Leaving.RESTORES or (self & Leaving.NOTHING and left == entered):
+        if self & Leaving.RESTORES or (self & Leaving.NOTHING and left is entered):
             ends.append(outside)
-        if self & Leaving.STAYS or (self & Leaving.NOTHING and left != entered):
+        if self & Leaving.STAYS or (self & Leaving.NOTHING and left is not entered):
             ends.append(left)
         return ends[0] if len(ends) == 1 else outside | left
 
