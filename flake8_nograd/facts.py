@@ -497,6 +497,22 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class LazyRun:
+    """Forward passes that were put off run: a generator expression or ``map(model, xs)`` is consumed."""
+
+    anchor: Anchor
+    """The generator expression or the ``map`` call."""
+    made: Place
+    """Where it is made."""
+    forwards: frozenset[Anchor]
+    """The ``Forward`` rows in it, or the ``map`` call."""
+    consumed: Anchor
+    """The loop or call that runs it, or the ``return`` that hands it to a caller."""
+    grad: GradMode
+    """The modes possible there; after a ``return`` those of the callers."""
+
+
+@dataclass(frozen=True, slots=True)
 class ThreadCall:
     """A function of this file is handed to another thread, which runs it with gradients on."""
 
@@ -556,6 +572,7 @@ class FileFacts:
     mode_switches: tuple[ModeSwitch, ...] = ()
     calls: tuple[Call, ...] = ()
     thread_calls: tuple[ThreadCall, ...] = ()
+    lazy_runs: tuple[LazyRun, ...] = ()
     inference_uses: tuple[InferenceUse, ...] = ()
     yields: tuple[Yield, ...] = ()
     reveals: tuple[Reveal, ...] = ()

@@ -44,6 +44,7 @@ from .value import (
     PLAIN,
     UNKNOWN,
     Abstract,
+    Lazy,
     Leaving,
     computed,
     cut_by,
@@ -1154,8 +1155,13 @@ class Calls:
                 context.use(each, node, Purpose.VALUE, callee=name)
                 context.escapes(each)
             return replace(PLAIN, cut=Cut(Loss.ITEM, node)) if name in {"float", "int"} else PLAIN
-        if name in {"list", "tuple", "iter", "reversed", "sorted", "set"}:
-            return nameless(first) if first is not None else Abstract(kind=Kind.CONTAINER)
+        if name == "iter" and first is not None:
+            return nameless(first)
+        if name in {"list", "tuple", "reversed", "sorted", "set"}:
+            if first is None:
+                return Abstract(kind=Kind.CONTAINER)
+            context.consumes(first, node)
+            return replace(nameless(first), lazy=None)
         if name == "enumerate" and first is not None:
             item = tupled([PLAIN, self.item(node, first)])
             return Abstract(kind=Kind.CONTAINER, label=first.label, item=item, source=first.source)
@@ -1168,6 +1174,8 @@ class Calls:
         if name == "dict":
             return Abstract(kind=Kind.CONTAINER, forwards=_forwards(given.all()))
         if name in {"sum", "max", "min", "abs", "round"}:
+            if first is not None and first.kind not in COLLECTIONS:
+                context.consumes(first, node)
             operands = [self.item(node, each) if each.kind in COLLECTIONS else each for each in given.positional]
             return computed(node, operands, context.mode())
         if name == "next" and first is not None:
@@ -1177,7 +1185,10 @@ class Calls:
                 context.escapes(each)
             if name == "filter" and len(given.positional) > 1:
                 return replace(given.positional[1], label="")
-            return Abstract(forwards=_forwards(given.all()))
+            if first is None or not self._runs_models(first):
+                return Abstract(forwards=_forwards(given.all()))
+            runs = frozenset({node})
+            return Abstract(forwards=_forwards(given.all()) | runs, lazy=Lazy(node, context.place(), runs))
         if name == "super":
             return replace(UNKNOWN, api="super")
         if name == "setattr" and len(given.positional) > 2:
@@ -1187,6 +1198,13 @@ class Calls:
         if name not in {"isinstance", "type", "id", "hasattr"}:
             self._handed_on(node, name, given)
         return UNKNOWN
+
+    def _runs_models(self, function: Abstract) -> bool:
+        """Whether calling it runs a model that is not frozen, in the mode of the caller."""
+        if function.kind is Kind.MODEL:
+            return self._frozen(function) is not Answer.YES
+        known = [self.context.known.functions.get(each) for each in _functions(function)]
+        return bool(known) and all(each is not None and bool(each.forwards) and each.own == KEEP for each in known)
 
     def _setattr(self, node: cst.Call, given: Arguments) -> None:
         """The row of ``setattr(x, "name", value)``."""
@@ -1214,6 +1232,7 @@ class Calls:
 
     def item(self, node: cst.CSTNode, value: Abstract) -> Abstract:
         """What iterating over a value gives."""
+        self.context.consumes(value, node)
         if value.kind is Kind.LOADER:
             return replace(DATA, identity=frozenset({node}))
         if value.elements:
@@ -1279,6 +1298,12 @@ class Restore(Shift):
     def after(self, now: Shift) -> Shift:
         """The mode since entry."""
         return Shift(_restored(now.on, self.on), _restored(now.off, self.off), _restored(now.inference, self.inference))
+
+
+def _functions(value: Abstract) -> list[Def]:
+    if value.kind is not Kind.FUNCTION:
+        return []
+    return [each for each in value.definitions if not isinstance(each, cst.ClassDef)]
 
 
 def _is_true(flag: Abstract | None) -> bool:

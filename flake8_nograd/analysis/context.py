@@ -9,7 +9,7 @@ from functools import cache
 import libcst as cst
 
 from .. import naming
-from ..facts import Evaluated, InferenceUse, Kind, Leaf, Place, Purpose, Role, Use
+from ..facts import Evaluated, InferenceUse, Kind, LazyRun, Leaf, Place, Purpose, Role, Use
 from ..grad import KEEP, Answer, GradMode, Shift
 from .knowledge import Caller, Def, FunctionKnowledge, Knowledge
 from .recorder import Recorder, Surroundings
@@ -93,6 +93,13 @@ class Context:
             if each.is_inference is Answer.YES and not self.mode() & GradMode.INFERENCE:
                 others = tuple(other.fact() for other in operands if other is not each)
                 self.recorder.write(InferenceUse(node, self.place(), each.fact(), operation, others))
+
+    def consumes(self, value: Abstract, node: cst.CSTNode, grad: GradMode | None = None) -> None:
+        """What was put off runs now, under the mode here if no other is given."""
+        if value.lazy is not None:
+            lazy = value.lazy
+            mode = self.mode() if grad is None else grad
+            self.recorder.write(LazyRun(lazy.node, lazy.made, lazy.forwards, node, mode))
 
     def marked(self, value: Abstract) -> Abstract:
         """A value that gets a name: of an inference tensor, with the block it was made in."""

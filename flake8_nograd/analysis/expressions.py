@@ -20,6 +20,7 @@ from .value import (
     PLAIN,
     UNKNOWN,
     Abstract,
+    Lazy,
     computed,
     constant,
     detached,
@@ -438,6 +439,7 @@ class Expressions:
         loops = context.here.loops
         scopes = context.here.scopes
         mode = context.state.mode
+        place = context.place()
         target: cst.CompFor | None = node.for_in
         first = True
         while target is not None:
@@ -473,7 +475,9 @@ class Expressions:
         context.state.become(before)
         context.state.mode = mode
         kind = Kind.PARAMETERS if item.kind is Kind.PARAMETER else Kind.CONTAINER
-        return Abstract(kind=kind, item=item, forwards=item.forwards, source=item.source)
+        runs = frozenset(each for each in item.forwards if lazy and _contains(node, each))
+        made = Lazy(node, place, runs) if runs else None
+        return Abstract(kind=kind, item=item, forwards=item.forwards, source=item.source, lazy=made)
 
     def assign_target(self, target: cst.BaseExpression, value: Abstract, *, comprehension: bool = False) -> None:
         """Bind the target of a loop or an unpacking."""
@@ -545,6 +549,10 @@ class Expressions:
             item = Abstract(kind=Kind.CONTAINER, item=value, forwards=value.forwards)
             learning.returns = item if learning.returns is None else learning.returns | item
         return UNKNOWN
+
+
+def _contains(node: cst.CSTNode, part: cst.CSTNode) -> bool:
+    return node is part or any(_contains(each, part) for each in node.children)
 
 
 GROUP = "torch.optim.Optimizer.param_groups[]"

@@ -15,6 +15,7 @@ from ..facts import (
     Forward,
     InferenceUse,
     Joined,
+    LazyRun,
     Loop,
     ModeSwitch,
     Reveal,
@@ -36,6 +37,7 @@ Row = (
     | Forward
     | InferenceUse
     | Joined
+    | LazyRun
     | Loop
     | ModeSwitch
     | Reveal
@@ -100,6 +102,7 @@ class Recorder:
             mode_switches=tuple(row for row in rows if isinstance(row, ModeSwitch)),
             calls=tuple(row for row in rows if isinstance(row, Call)),
             thread_calls=tuple(row for row in rows if isinstance(row, ThreadCall)),
+            lazy_runs=tuple(row for row in rows if isinstance(row, LazyRun)),
             inference_uses=tuple(row for row in rows if isinstance(row, InferenceUse)),
             yields=tuple(row for row in rows if isinstance(row, Yield)),
             reveals=tuple(row for row in rows if isinstance(row, Reveal)),

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import libcst as cst
 
-from ..facts import Cut, Kind, Leaf, Loss, Switch, Value
+from ..facts import Cut, Kind, Leaf, Loss, Place, Switch, Value
 from ..grad import Answer, GradMode, Shift
 
 Definition = cst.FunctionDef | cst.Lambda | cst.ClassDef
@@ -36,6 +36,15 @@ class Leaving(Flag):
         if self & Leaving.STAYS or (self & Leaving.NOTHING and left is not entered):
             ends.append(left)
         return ends[0] if len(ends) == 1 else outside | left
+
+
+class Lazy(NamedTuple):
+    """What runs models when it is consumed: a generator expression, ``map(model, xs)``."""
+
+    node: cst.CSTNode
+    made: Place
+    forwards: frozenset[cst.CSTNode]
+    """The forward passes in it."""
 
 
 class Abstract(NamedTuple):
@@ -79,6 +88,7 @@ class Abstract(NamedTuple):
     """Of parameters: the label of the model they belong to; of a loader: the label it was first reached by."""
     releafed: cst.CSTNode | None = None
     block: Switch | None = None
+    lazy: Lazy | None = None
 
     def fact(self) -> Value:
         """As the facts show it."""
@@ -156,6 +166,7 @@ class Abstract(NamedTuple):
             source=self.source if self.source == other.source else "",
             releafed=self.releafed if self.releafed is other.releafed else None,
             block=_either_block(self, other),
+            lazy=self.lazy if self.lazy and other.lazy and self.lazy.node is other.lazy.node else None,
         )
 
 

@@ -427,6 +427,9 @@ class Walk(cst.CSTVisitor):
             value = replace(value, training=value.training if training is Answer.UNKNOWN else training, frozen=frozen)
         context.use(value, node, Purpose.RETURNED)
         context.escapes(value)
+        if known is not None and value.lazy is not None:
+            # Decorators take their mode back, and so does each block around.
+            context.consumes(value, node, known.entry if known.own != KEEP else self._unwound(0).of(known.entry))
         return value
 
     def _leave(self, learning: FunctionKnowledge) -> None:

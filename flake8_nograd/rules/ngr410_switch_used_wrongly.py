@@ -1,4 +1,4 @@
-"""A grad-mode switch is given an argument it does not take, or entered inside itself.
+"""A grad-mode switch is given an argument it does not take, entered inside itself, or left before the code in it runs.
 
 What torch 2.13 does with them:
 
@@ -13,6 +13,10 @@ What torch 2.13 does with them:
 - One `no_grad()` object keeps one mode to go back to. Entered inside itself, it
   forgets the first, and gradients stay off when both blocks are left. An
   `inference_mode()` object stays in inference mode. Nothing is raised.
+- A generator expression and `map(model, batches)` run a model when they are
+  consumed. Made under `no_grad()` and consumed after it, or returned from a
+  decorated function, they run it with gradients on, and every output has a graph.
+  `list(...)` inside of the block runs them there; a list comprehension does, too.
 
 Example:
 
@@ -48,7 +52,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..expected_errors import expects_an_error
-from ..facts import FileFacts, Form, Switch
+from ..facts import Anchor, FileFacts, Form, LazyRun, Place, Purpose, Switch
+from ..grad import Answer, GradMode
 from ..rule import Finding, rule
 
 
@@ -61,6 +66,15 @@ def check(facts: FileFacts) -> Iterator[Finding]:
             what = "is entered inside itself: gradients stay off when both blocks are left"
         if what and not expects_an_error(facts, each.function):
             yield Finding(each.anchor, {"switch": each.api.rsplit(".", 1)[-1], "what": what})
+    reported: set[Anchor] = set()
+    for run in facts.lazy_runs:
+        switch = _left_before(facts, run)
+        if switch and run.anchor not in reported:
+            reported.add(run.anchor)
+            yield Finding(run.anchor, {"switch": switch, "what": LATE}, also=run.consumed)
+
+
+LATE = "is left before this runs, and it records a graph: make a list of it inside"
 
 
 def _misuse(switch: Switch) -> str:
@@ -82,6 +96,29 @@ def _misuse(switch: Switch) -> str:
     if switch.arguments and literal != "None" and (literal or switch.form is Form.WITH):
         return "takes no argument, and raises TypeError with one"
     return ""
+
+
+def _left_before(facts: FileFacts, run: LazyRun) -> str:
+    """The switch under which something lazy is made that runs with gradients on."""
+    if run.grad is not GradMode.ON or run.made.grad & GradMode.ON or _is_harmless(facts, run):
+        return ""
+    around = [each.api for each in run.made.switches if each.enables is Answer.NO] or _decorators(facts, run.made)
+    return around[-1].rsplit(".", 1)[-1] if around else ""
+
+
+def _is_harmless(facts: FileFacts, run: LazyRun) -> bool:
+    """Whether nothing trains there, or the graph is what is wanted."""
+    frozen = {each.anchor for each in facts.forwards if each.frozen is Answer.YES}
+    wanted = any(each.purpose is Purpose.GRADIENT and each.value.forwards & run.forwards for each in facts.uses)
+    return wanted or run.forwards <= frozen
+
+
+def _decorators(facts: FileFacts, place: Place) -> list[str]:
+    return [
+        each.api
+        for each in facts.switches
+        if each.form is Form.DECORATOR and each.enables is Answer.NO and each.function is place.function
+    ]
 
 
 def _is_inside_itself(switch: Switch) -> bool:

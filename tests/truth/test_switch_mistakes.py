@@ -400,3 +400,32 @@ def test_a_thread_does_not_inherit_the_mode() -> None:
         assert not model(x).requires_grad
         assert pool.submit(model, x).result().requires_grad
         assert not pool.submit(guarded, x).result().requires_grad
+
+
+# --- NGR410: left before it runs -------------------------------------------------------------------
+
+
+@each_switch
+def test_what_is_lazy_runs_with_gradients_when_the_block_is_left(switch: Callable[[], Made]) -> None:
+    model, batches = nn.Linear(2, 1), [torch.ones(1, 2)] * 2
+    with switch():
+        generated, mapped = (model(x) for x in batches), map(model, batches)
+        inside, comprehended = list(map(model, batches)), [model(x) for x in batches]
+    assert not any(each.requires_grad for each in inside + comprehended)
+    assert all(each.requires_grad for each in generated)
+    assert all(each.requires_grad for each in mapped)
+
+
+@each_switch
+def test_what_is_lazy_runs_with_gradients_when_a_decorated_function_gives_it(switch: Callable[[], Made]) -> None:
+    model, batches = nn.Linear(2, 1), [torch.ones(1, 2)] * 2
+
+    @switch()
+    def generated() -> Iterator[torch.Tensor]:
+        return (model(x) for x in batches)
+
+    @switch()
+    def mapped() -> Iterator[torch.Tensor]:
+        return map(model, batches)
+
+    assert all(each.requires_grad for each in [*generated(), *mapped()])
