@@ -728,7 +728,7 @@ class Calls:
         context.change(receiver, change)
         changed = change(receiver)
         if receiver.label:
-            context.state.names[receiver.label] = changed
+            context.state.hold(receiver.label, changed, receiver)
         return changed
 
     def _enter(self, node: cst.Call, entered: Abstract) -> Abstract:
@@ -851,7 +851,7 @@ class Calls:
                     result = result | receiver
                 context.change(receiver, lambda value: replace(result, label=value.label))
                 if receiver.label:
-                    context.state.names[receiver.label] = replace(result, label=receiver.label)
+                    context.state.hold(receiver.label, replace(result, label=receiver.label), receiver)
             return result
         if torch_api.changes_in_place(name):
             return self._in_place(node, receiver, name, given)

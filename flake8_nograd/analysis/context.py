@@ -184,6 +184,13 @@ class Context:
             )
         return self.named(found, name)
 
+    def held_by_object(self, path: str) -> Abstract:
+        """What an attribute holds that the function at hand has not bound so far."""
+        root, _, name = path.partition(".")
+        owner = self.here.owner
+        found = self.attribute(owner, name) if root == "self" and owner is not None else None
+        return UNKNOWN if found is None else replace(found, parameter=None, identity=frozenset())
+
     def scope_of(self, name: str) -> Definition | None:
         """The function around this one that binds a name; ``None`` for the module."""
         for scope in self.here.scopes[1:]:

@@ -136,7 +136,10 @@ class Expressions:
         if value.label and value.label != name and value.kind in COLLECTIONS_OF_DATA:
             value = replace(value, source=value.source or value.label)
         self._built(name, value)
-        context.state.names[name] = value
+        if "." in name:
+            context.state.hold(name, value, context.held_by_object(name))
+        else:
+            context.state.names[name] = value
         if "." not in name:
             context.learned.bind(context.here.elsewhere.get(name, context.here.scopes[0]), name, value)
 

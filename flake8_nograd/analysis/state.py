@@ -40,10 +40,12 @@ class State:
     frozen: dict[str, Setting] = field(default_factory=dict)
     """Whether the weights of a model do not require gradients, by access path."""
     reached: bool = True
+    outer: dict[str, Abstract] = field(default_factory=dict)
+    """What names that are not of this function hold in branches that do not bind them; one for all branches."""
 
     def fork(self) -> State:
         """A copy for one branch."""
-        return State(self.mode, dict(self.names), dict(self.training), dict(self.frozen), self.reached)
+        return State(self.mode, dict(self.names), dict(self.training), dict(self.frozen), self.reached, self.outer)
 
     def become(self, other: State) -> None:
         """Take over what another state knows."""
@@ -58,14 +60,23 @@ class State:
             return other
         names = dict(self.names)
         for name, value in other.names.items():
-            mine = names.get(name)
+            mine = names.get(name) or self.outer.get(name)
             names[name] = value if mine is None else mine | value
+        for name in self.outer.keys() & (self.names.keys() - other.names.keys()):
+            names[name] |= self.outer[name]
         return State(
             self.mode | other.mode,
             names,
             self._joined(self.training, other, other.training),
             self._joined(self.frozen, other, other.frozen),
+            outer=self.outer,
         )
+
+    def hold(self, name: str, value: Abstract, before: Abstract) -> None:
+        """A name, perhaps one from outside, holds something else from here on."""
+        if name not in self.names:
+            self.outer.setdefault(name, before)
+        self.names[name] = value
 
     def _joined(self, mine: dict[str, Setting], other: State, others: dict[str, Setting]) -> dict[str, Setting]:
         joined = {}
