@@ -31,7 +31,7 @@ from ..facts import (
     ThreadCall,
     Write,
 )
-from ..grad import ENABLE_GRAD, KEEP, SET_UNKNOWN, Answer, GradMode, Shift
+from ..grad import ANYTHING, ENABLE_GRAD, KEEP, SET_UNKNOWN, Answer, GradMode, Shift
 from ..grad import INFERENCE as INFERENCE_SHIFT
 from ..grad import NO_GRAD as NO_GRAD_SHIFT
 from ..grad import NOT_INFERENCE as NOT_INFERENCE_SHIFT
@@ -159,8 +159,7 @@ class Calls:
 
     def _reveal(self, node: cst.Call, given: Arguments) -> Abstract:
         value = given.at(0) or UNKNOWN
-        setting = self.context.training_of(value.label) if value.label else None
-        training = value.training if setting is None or setting.answer is Answer.UNKNOWN else setting.answer
+        training = self.context.training(value).answer
         self.context.recorder.write(Reveal(node, self.context.mode(), value.fact(), training))
         return value
 
@@ -512,9 +511,7 @@ class Calls:
         invented: bool = False,
     ) -> None:
         context = self.context
-        setting = context.training_of(model.label) if model.label else Setting(Answer.UNKNOWN, Evaluated.NOT)
-        if setting.answer is Answer.UNKNOWN and model.training is not Answer.UNKNOWN:
-            setting = Setting(model.training, Evaluated.HERE)
+        setting = context.training(model)
         through = context.known.functions.get(via) if via is not None else None
         context.recorder.write(
             Forward(
@@ -581,6 +578,11 @@ class Calls:
     def _protocol(self, node: cst.Call, receiver: Abstract, name: str, given: Arguments) -> Abstract | None:
         """Methods that mean the same on whatever has them."""
         context = self.context
+        if name == "__enter__" and receiver.kind is Kind.SWITCH:
+            return self._enter(node, receiver)
+        if name == "__exit__" and receiver.kind is Kind.SWITCH:
+            context.state.mode = changed(context.state.mode, ANYTHING)
+            return UNKNOWN
         default_pool = name == "run_in_executor" and given.positional and given.positional[0].is_none
         if default_pool or torch_api.runs_in_a_thread(f"{receiver.api}.{name}"):
             self._row(node, f".{name}", receiver, given)

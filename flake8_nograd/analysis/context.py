@@ -115,8 +115,14 @@ class Context:
         """A model with the mode it is in now, for when it loses the name that says it."""
         if value.kind is not Kind.MODEL or not value.label:
             return value
-        training = self.training_of(value.label).answer
-        return value if training is Answer.UNKNOWN else replace(value, training=training)
+        return replace(value, training=self.training(value).answer)
+
+    def training(self, model: Abstract) -> Setting:
+        """What a model is in: by its name, if something has put that in a mode, else as it was made."""
+        setting = self.training_of(model.label) if model.label else NOT_SET
+        if setting is NOT_SET and model.training is not Answer.UNKNOWN:
+            return Setting(model.training, Evaluated.HERE)
+        return setting
 
     def frozen_of(self, path: str) -> Setting:
         """Whether the model at an access path has its weights frozen, here."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Flag, auto
+from functools import reduce
+from operator import or_
 from typing import NamedTuple
 
 import libcst as cst
 
 from ..facts import Cut, Kind, Leaf, Loss, Place, Switch, Value
-from ..grad import Answer, GradMode, Shift
+from ..grad import ANYTHING, Answer, GradMode, Shift
 
 Definition = cst.FunctionDef | cst.Lambda | cst.ClassDef
 """What a function or class value stands for."""
@@ -24,6 +26,8 @@ class Leaving(Flag):
     """It changed none: ``nullcontext()``, ``open(...)``."""
     STAYS = auto()
     """It entered a mode, and leaves it behind."""
+    LONG_AGO = auto()
+    """The mode is back that it was made in: ``set_grad_enabled`` saves it then."""
 
     def of(self, outside: Shift, entered: Shift, left: Shift) -> Shift:
         """The mode afterwards: of what was before, what it entered, and where its block ended.
@@ -35,7 +39,9 @@ class Leaving(Flag):
             ends.append(outside)
         if self & Leaving.STAYS or (self & Leaving.NOTHING and left is not entered):
             ends.append(left)
-        return ends[0] if len(ends) == 1 else outside | left
+        if self & Leaving.LONG_AGO:
+            ends.append(ANYTHING)
+        return reduce(or_, ends)
 
 
 class Lazy(NamedTuple):

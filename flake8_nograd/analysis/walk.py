@@ -175,7 +175,7 @@ class Walk(cst.CSTVisitor):
         if len(node.targets) == 1 and self._pairwise(node):
             return False
         value = self.expressions.of(node.value)
-        self._stored_switch(node.value, value)
+        value = self._stored_switch(node.value, value)
         for each in node.targets:
             self._assign(node, each.target, value, node.value)
         return False
@@ -195,11 +195,13 @@ class Walk(cst.CSTVisitor):
             self._assign(node, element.value, each, source.value)
         return True
 
-    def _stored_switch(self, node: cst.BaseExpression, value: Abstract) -> None:
+    def _stored_switch(self, node: cst.BaseExpression, value: Abstract) -> Abstract:
         if value.kind is Kind.SWITCH and value.api == "torch.set_grad_enabled" and isinstance(node, cst.Call):
             # It takes effect when it is made: truth test test_set_grad_enabled_acts_at_once.
             if value.shift is not None and path_of(node.func).endswith("set_grad_enabled"):
                 self.context.state.mode = changed(self.context.state.mode, value.shift)
+                return replace(value, leaving=Leaving.LONG_AGO)
+        return value
 
     def _assign(
         self, node: cst.BaseSmallStatement, target: cst.BaseExpression, value: Abstract, source: cst.BaseExpression
@@ -423,8 +425,7 @@ class Walk(cst.CSTVisitor):
         if known is not None and learning is not None:
             value = value.without(known.handed_in() - learning.forwards)
         if value.kind is Kind.MODEL and value.label:
-            training, frozen = context.training_of(value.label).answer, context.frozen(value)
-            value = replace(value, training=value.training if training is Answer.UNKNOWN else training, frozen=frozen)
+            value = replace(value, training=context.training(value).answer, frozen=context.frozen(value))
         context.use(value, node, Purpose.RETURNED)
         context.escapes(value)
         if known is not None and value.lazy is not None:
@@ -777,23 +778,24 @@ class Walk(cst.CSTVisitor):
         """``with``: each item in turn, the body, then back to the mode before."""
         context = self.context
         switches = context.here.switches
-        entered: list[tuple[Shift, Shift, Leaving]] = []
+        entered: list[tuple[Abstract, Shift, Shift, Leaving]] = []
         if node.asynchronous is not None:
             context.recorder.write(Yield(node, context.place(), True))
         for each in node.items:
             outside = context.state.mode
             value, shift, leaving = self._joined(each.item) or self._entered(node, each)
             context.state.mode = changed(context.state.mode, shift)
-            entered.append((outside, context.state.mode, leaving))
+            entered.append((value, outside, context.state.mode, leaving))
             if leaving & Leaving.RESTORES:
                 self.exits.append(outside)
             if each.asname is not None:
                 held = value if value.kind is not Kind.SWITCH or value.api == "" else PLAIN
                 self.expressions.assign_target(each.asname.name, held)
         node.body.visit(self)
-        restoring = sum(bool(leaving & Leaving.RESTORES) for _, _, leaving in entered)
+        restoring = sum(bool(leaving & Leaving.RESTORES) for *_, leaving in entered)
         del self.exits[len(self.exits) - restoring :]
-        for outside, inside, leaving in reversed(entered):
+        for value, outside, inside, leaving in reversed(entered):
+            self._runs(value, "__exit__")
             context.state.mode = leaving.of(outside, inside, context.state.mode)
         context.here.switches = switches
         return False
@@ -882,13 +884,21 @@ class Walk(cst.CSTVisitor):
         return KEEP, Leaving.NOTHING
 
     def _class_manager(self, value: Abstract) -> tuple[Shift, Leaving]:
-        for owner in value.definitions:
-            if isinstance(owner, cst.ClassDef):
-                method = self.context.method(owner, "__enter__")
-                known = self.context.known.functions.get(method) if method is not None else None
-                if known is not None and known.leaves != KEEP:
-                    return known.leaves, Leaving.RESTORES
+        for method in self._runs(value, "__enter__"):
+            known = self.context.known.functions.get(method)
+            if known is not None and known.leaves != KEEP:
+                return known.leaves, Leaving.RESTORES
         return KEEP, Leaving.NOTHING
+
+    def _runs(self, value: Abstract, name: str) -> list[cst.FunctionDef]:
+        """The methods of that name which a manager of this file has; they are called here."""
+        if value.kind is not Kind.INSTANCE:
+            return []
+        owners = [each for each in value.definitions if isinstance(each, cst.ClassDef)]
+        methods = [method for owner in owners if (method := self.context.method(owner, name)) is not None]
+        for method in methods:
+            self.context.called(method)
+        return methods
 
     # --- definitions ------------------------------------------------------------------
 
