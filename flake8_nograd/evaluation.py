@@ -44,6 +44,7 @@ def needless(facts: FileFacts) -> tuple[Forward, ...]:
         each
         for each in facts.forwards
         if _records(each)
+        and not any(switch.enables is Answer.NO for switch in each.place.idle)
         and each.anchor not in differentiated
         and each.frozen is not Answer.YES
         and each.inputs_require_grad is not Answer.YES

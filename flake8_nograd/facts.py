@@ -112,6 +112,8 @@ class Value(NamedTuple):
     """Of a constant that stands in the file: its type, ``str``."""
     block: Switch | None = None
     """Of an inference tensor: the innermost ``with`` it was made in, if there is one in that function."""
+    is_all_cut: bool = False
+    """Whether every tensor that it was computed from was cut off, and none is merely presumed to have no graph."""
 
 
 NOTHING_KNOWN = Value()
@@ -228,6 +230,8 @@ class Place(NamedTuple):
     """The grad-mode ``with`` items around it in the same function, outermost first."""
     tests: tuple[str, ...] = ()
     """The names that the conditions around it test: ``train`` in ``if train:``."""
+    idle: tuple[Switch, ...] = ()
+    """The switches that stand above it as statements, in its block or one around, and have no effect."""
 
 
 class Form(Enum):
@@ -248,7 +252,7 @@ class Switch:
     """A grad-mode switch, used."""
 
     anchor: Anchor
-    """The ``with`` item's expression, the decorator or the statement."""
+    """The ``with`` item's expression, the decorator or the statement; of an uncalled one that is entered, its name."""
     owner: Anchor
     """The ``with``, the ``def`` or the statement that it belongs to."""
     api: str
@@ -360,6 +364,8 @@ class Use:
     """What accumulates it: ``total``."""
     added: Anchor | None = None
     """The expression, where it is added to what there was: ``total += loss``, ``history.append(loss)``."""
+    item: Anchor | None = None
+    """Of an attribute that is read: ``loss.data[0]``, where its first item is asked."""
 
 
 class Differentiation(Enum):

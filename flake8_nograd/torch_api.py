@@ -302,7 +302,7 @@ INVENTING: frozenset[str] = _words("""
 """Those that are given a shape, not content."""
 
 COPYING: frozenset[str] = _within(
-    "torch", "tensor scalar_tensor Tensor FloatTensor DoubleTensor autograd.Variable nn.Parameter"
+    "torch", "tensor scalar_tensor from_numpy Tensor FloatTensor DoubleTensor autograd.Variable nn.Parameter"
 )
 """Of those, and beside them, what makes a leaf of the numbers of its argument."""
 

@@ -735,6 +735,10 @@ class Calls:
 
     def _enter(self, node: cst.Call, entered: Abstract) -> Abstract:
         context = self.context
+        called = entered.kind is not Kind.API
+        if not called and entered.api in torch_api.SWITCHES:
+            # stack.enter_context(torch.no_grad) raises; taken as what was meant.
+            entered = self.switch(entered.api, Arguments([], {}))
         if entered.kind is Kind.SWITCH and entered.shift is not None:
             before = context.mode()
             self.runs_now(entered)
@@ -743,11 +747,11 @@ class Calls:
                 function = context.function()
                 context.recorder.write(
                     Switch(
-                        node,
+                        node if called else node.args[0].value,
                         context.here.statement,
                         entered.api,
                         Form.ENTERED,
-                        True,
+                        called,
                         before,
                         context.mode(),
                         None if function is None else function.row,
@@ -1114,6 +1118,7 @@ class Calls:
         if first is not None:
             self.context.use(first, node, Purpose.VALUE, callee=name)
         inference = Answer.NO if not mode & GradMode.INFERENCE else Answer.UNKNOWN
+        origin = _copied(node, name, first) if requires is Answer.NO else None
         return Abstract(
             kind=Kind.TENSOR,
             api=name if requires is Answer.YES else "",
@@ -1121,7 +1126,8 @@ class Calls:
             is_leaf=Answer.YES,
             is_inference=Answer.YES if mode is GradMode.INFERENCE else inference,
             leaf=leaf,
-            cut=_copied(node, name, first) if requires is Answer.NO else None,
+            cut=origin,
+            is_all_cut=origin is not None and origin.how is not Loss.FACTORY,
             made_under=mode,
             made_at=node,
             identity=frozenset({node}),
@@ -1332,7 +1338,7 @@ def filled(container: Abstract, values: list[Abstract]) -> Abstract:
 def _copied(node: cst.Call, name: str, content: Abstract | None) -> Cut:
     """How a tensor made of numbers has no graph."""
     if content is not None and name in torch_api.COPYING and was_computed(content):
-        return content.cut or Cut(Loss.COPY, node)
+        return Cut(Loss.COPY, node) if content.kind is Kind.PLAIN or content.cut is None else content.cut
     return Cut(Loss.FACTORY, node)
 
 

@@ -64,6 +64,7 @@ class Context:
             here.block,
             here.switches,
             here.tests,
+            here.idle,
         )
 
     def use(
@@ -75,6 +76,7 @@ class Context:
         callee: str = "",
         into: str = "",
         added: cst.BaseExpression | None = None,
+        item: cst.Subscript | None = None,
     ) -> None:
         """Something becomes of the result of a forward pass, or is added to a total."""
         if value.forwards or (added is not None and value.made_at is not None):
@@ -83,7 +85,7 @@ class Context:
                 if learning is not None:
                     own = {run.anchor for run in learning.runs}
                     self.learned.differentiated |= value.forwards & own
-            self.recorder.write(Use(node, self.place(), value.fact(), purpose, callee, into, added))
+            self.recorder.write(Use(node, self.place(), value.fact(), purpose, callee, into, added, item))
         for element in value.elements or ():
             self.use(element, node, purpose, callee=callee, into=into)
 

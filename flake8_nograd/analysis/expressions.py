@@ -167,7 +167,7 @@ class Expressions:
             return NONE
         return self.context.lookup(name)
 
-    def _attribute(self, node: cst.Attribute) -> Abstract:
+    def _attribute(self, node: cst.Attribute, item: cst.Subscript | None = None) -> Abstract:
         context = self.context
         path = path_of(node)
         if path:
@@ -175,10 +175,12 @@ class Expressions:
             if known is not None:
                 return context.named(known, path)
         base = self.of(node.value)
-        return self.attribute(node, base, node.attr.value, path)
+        return self.attribute(node, base, node.attr.value, path, item)
 
-    def attribute(self, node: cst.CSTNode, base: Abstract, name: str, path: str) -> Abstract:
-        """An attribute of a value."""
+    def attribute(
+        self, node: cst.CSTNode, base: Abstract, name: str, path: str, item: cst.Subscript | None = None
+    ) -> Abstract:
+        """An attribute of a value, of which the first item may be asked."""
         context = self.context
         if base.api and base.kind is Kind.API:
             return Abstract(kind=Kind.API, label=path, api=torch_api.canonical(f"{base.api}.{name}"))
@@ -201,7 +203,7 @@ class Expressions:
                 learning.reads_grad = True
             return Abstract(kind=Kind.TENSOR, label=path or f"{held}.grad", requires_grad=Answer.NO, api="")
         if name == "data" and (base.kind in TENSOR_KINDS or base.forwards):
-            context.use(base, node, Purpose.VALUE, callee="data")
+            context.use(base, node, Purpose.VALUE, callee="data", item=item)
             return replace(detached(node, Loss.DATA, base, context.mode()), label=path, is_view=True)
         if base.kind is Kind.MODEL:
             return self._part(node, base, name, path)
@@ -243,7 +245,11 @@ class Expressions:
 
     def _subscript(self, node: cst.Subscript) -> Abstract:
         context = self.context
-        base = self.of(node.value)
+        asked = node.value
+        if isinstance(asked, cst.Attribute) and _index(node) == 0:
+            base = self._attribute(asked, node)
+        else:
+            base = self.of(asked)
         keys = []
         for element in node.slice:
             if isinstance(element.slice, cst.Index):

@@ -61,6 +61,7 @@ class Surroundings:
     """The names that the function at hand declares ``global`` or ``nonlocal``, and the scope they belong to."""
     loops: tuple[Loop, ...] = ()
     switches: tuple[Switch, ...] = ()
+    idle: tuple[Switch, ...] = ()
     statement: cst.CSTNode | None = None
     block: cst.CSTNode | None = None
     tests: tuple[str, ...] = ()

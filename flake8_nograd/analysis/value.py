@@ -95,6 +95,7 @@ class Abstract(NamedTuple):
     releafed: cst.CSTNode | None = None
     block: Switch | None = None
     lazy: Lazy | None = None
+    is_all_cut: bool = False
 
     def fact(self) -> Value:
         """As the facts show it."""
@@ -114,6 +115,7 @@ class Abstract(NamedTuple):
             releafed=self.releafed,
             literal="None" if self.is_none else type(self.constant).__name__ if self.constant is not None else "",
             block=self.block,
+            is_all_cut=self.is_all_cut,
         )
 
     def gist(self) -> object:
@@ -172,6 +174,7 @@ class Abstract(NamedTuple):
             source=self.source if self.source == other.source else "",
             releafed=self.releafed if self.releafed is other.releafed else None,
             block=_either_block(self, other),
+            is_all_cut=self.is_all_cut and other.is_all_cut,
             lazy=self.lazy if self.lazy and other.lazy and self.lazy.node is other.lazy.node else None,
         )
 
@@ -279,6 +282,7 @@ def computed(node: cst.CSTNode, operands: list[Abstract], mode: GradMode, *, vie
         forwards=forwards,
         identity=frozenset({node}),
         block=operands[0].block if view and operands else None,
+        is_all_cut=bool(operands) and all(each.is_all_cut and each.requires_grad is Answer.NO for each in operands),
     )
 
 
@@ -301,6 +305,7 @@ def detached(node: cst.CSTNode, how: Loss, value: Abstract, mode: GradMode) -> A
         made_at=node,
         identity=frozenset({node}),
         block=None if how is Loss.NON_DIFFERENTIABLE else value.block,
+        is_all_cut=True,
     )
 
 
@@ -320,9 +325,10 @@ def written(value: Abstract, sources: Sequence[Abstract], mode: GradMode) -> Abs
     if mode is not GradMode.ON:
         required |= value.requires_grad
     if required is value.requires_grad:
-        return value
+        return replace(value, is_all_cut=value.is_all_cut and all(each.is_all_cut for each in sources))
     return replace(
         value,
+        is_all_cut=False,
         requires_grad=required,
         is_leaf=Answer.NO if required is Answer.YES else value.is_leaf | Answer.NO,
         leaf=None,

@@ -69,7 +69,7 @@ class Walk(cst.CSTVisitor):
     def block(self, node: Block) -> None:
         """The statements of a block."""
         here = self.context.here
-        outside, statement = here.block, here.statement
+        outside, statement, idle = here.block, here.statement, here.idle
         here.block = node
         for each in node.body:
             if not self.context.state.reached:
@@ -80,7 +80,7 @@ class Walk(cst.CSTVisitor):
             if self.tries:
                 depth, modes = self.tries[-1]
                 self.tries[-1] = depth, modes | self._unwound(depth)
-        here.block, here.statement = outside, statement
+        here.block, here.statement, here.idle = outside, statement, idle
 
     def visit_IndentedBlock(self, node: cst.IndentedBlock) -> bool:
         """A block."""
@@ -140,26 +140,28 @@ class Walk(cst.CSTVisitor):
             }
         ):
             return
-        if called and value.api == "torch.set_grad_enabled":
+        effective = called and value.api == "torch.set_grad_enabled"
+        if effective:
             context.state.mode = changed(context.state.mode, value.shift)
         function = context.function()
-        context.recorder.write(
-            Switch(
-                node,
-                node,
-                value.api,
-                Form.STATEMENT,
-                called,
-                before,
-                context.mode(),
-                None if function is None else function.row,
-                context.place(),
-                value.shift.enables,
-                self._switch_arguments(node.value),
-                rest=_rest(context.here),
-                conditions=_conditions(context.here),
-            )
+        switch = Switch(
+            node,
+            node,
+            value.api,
+            Form.STATEMENT,
+            called,
+            before,
+            context.mode(),
+            None if function is None else function.row,
+            context.place(),
+            value.shift.enables,
+            self._switch_arguments(node.value),
+            rest=_rest(context.here),
+            conditions=_conditions(context.here),
         )
+        context.recorder.write(switch)
+        if not effective:
+            context.here.idle = (*context.here.idle, switch)
 
     def _switch_arguments(self, node: cst.BaseExpression) -> tuple[Value, ...] | None:
         """What torch's own class is called with, if that is what stands here."""
@@ -1059,7 +1061,7 @@ class Walk(cst.CSTVisitor):
         context.state = State()
         here.function, here.owner, here.scopes = node, deferred.owner, deferred.scopes
         here.loops, here.switches, here.tests, here.branches = (), (), (), ()
-        here.elsewhere = {}
+        here.idle, here.elsewhere = (), {}
         enter(context, node, deferred.owner, known)
         if isinstance(node, cst.Lambda):
             here.statement = here.block = node

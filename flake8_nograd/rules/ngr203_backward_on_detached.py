@@ -13,8 +13,10 @@ and, of `.item()`, Python does
 Often the line was written for the log (`loss = loss.item()`) and stands above
 the `backward()` that needs the graph.
 
-The rule speaks where what is differentiated is the detached tensor itself, or
-the number. What is computed from it may have a graph through its other operands.
+A round trip through NumPy (`torch.from_numpy(out.detach().numpy())`) makes a new
+tensor of the numbers, and what is computed from detached tensors alone has no graph
+either: `loss.detach().mean()`. Where other operands come in, the rule is silent,
+as the graph may go through them.
 
 Example:
 
@@ -90,11 +92,12 @@ def check(facts: FileFacts) -> Iterator[Finding]:
 
 
 def _cut(each: Backward) -> Cut | None:
-    """Where the target itself was cut off, not one of the operands it was computed from."""
+    """Where the target itself was cut off, or all that it was computed from, not one of several operands."""
     target = each.target
     if target.cut is None or target.cut.how not in HOW or target.requires_grad is not Answer.NO:
         return None
-    return target.cut if target.kind is Kind.PLAIN or target.made_at is target.cut.at else None
+    alone = target.kind is Kind.PLAIN or target.made_at is target.cut.at or target.is_all_cut
+    return target.cut if alone else None
 
 
 def _fix(each: Backward) -> Fix | None:

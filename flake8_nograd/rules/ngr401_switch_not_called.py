@@ -6,6 +6,7 @@ training: on Python 3.13
 
     TypeError: 'type' object does not support the context manager protocol
 
+and so does `stack.enter_context(torch.no_grad)` on an `ExitStack`.
 As a decorator `@torch.no_grad` works without parentheses since torch 2.1.
 
 Example:
@@ -50,16 +51,19 @@ from ..expected_errors import expects_an_error
 from ..facts import FileFacts, Form
 from ..rule import Finding, rule
 
+WHAT = {Form.WITH: "with", Form.ENTERED: "enter_context"}
+
 
 @rule(
     code="NGR401",
     name="switch-not-called",
-    message="`with` enters the class {switch} itself, which raises TypeError: call it",
+    message="`{what}` enters the class {switch} itself, which raises TypeError: call it",
 )
 def check(facts: FileFacts) -> Iterator[Finding]:
-    """Look at each ``with``."""
+    """Look at each ``with``, and at each ``enter_context``."""
     for each in facts.switches:
-        if each.form is Form.WITH and not each.called and not expects_an_error(facts, each.function):
+        if each.form in WHAT and not each.called and not expects_an_error(facts, each.function):
             fix = Fix((Replace(each.anchor, "{0}()"),), True, "Call it")
             needs_argument = each.api == "torch.set_grad_enabled"
-            yield Finding(each.anchor, {"switch": each.api.rsplit(".", 1)[-1]}, None if needs_argument else fix)
+            details = {"switch": each.api.rsplit(".", 1)[-1], "what": WHAT[each.form]}
+            yield Finding(each.anchor, details, None if needs_argument else fix)

@@ -10,6 +10,13 @@ pass was changed, and torch 2.13 raises
 while after a write through `.data` the gradients are wrong, without a word. There
 is no reason to write `.data` any more.
 
+Before torch 0.4 a loss had one dimension, and `loss.data[0]` was its number. It has
+none now, and torch 2.13 raises
+
+    IndexError: invalid index of a 0-dim tensor. Use `tensor.item()` in Python
+
+Of what is named for one loss the rule says so.
+
 The rule is off: read at once, `.data` does no harm, and old code is full of it.
 It speaks of tensors that were computed from the output of a model, and not of
 that output itself, which may be no tensor: a `PackedSequence` has a `.data` and no
@@ -37,7 +44,8 @@ Use instead:
 
 Fix safety:
 
-    Unsafe: where the numbers are then changed before `backward()`, it raises.
+    Unsafe: where the numbers are then changed before `backward()`, it raises, and
+    `loss.item()` is a number where `loss.data[0]` of one dimension was a tensor.
 
 When to silence it:
 
@@ -52,15 +60,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .. import naming
 from ..edits import Fix, Replace
-from ..facts import FileFacts, Kind, Purpose, Use, Value
+from ..facts import Anchor, FileFacts, Kind, Purpose, Use, Value
 from ..rule import Finding, rule
 
 
 @rule(
     code="NGR506",
     name="data-read",
-    message="`{tensor}.data` hides changes from autograd: read `{tensor}.detach()`",
+    message="`{tensor}.data{item}` {why}: read `{tensor}.{instead}`",
     default=False,
     yields_to=("NGR203",),
 )
@@ -72,7 +81,12 @@ def check(facts: FileFacts) -> Iterator[Finding]:
         if not _reads_data(each) or each.anchor in written or each.anchor in reported:
             continue
         reported.add(each.anchor)
-        yield Finding(each.anchor, {"tensor": each.value.label}, _fix(each))
+        details = {"tensor": each.value.label, "item": "", "why": "hides changes from autograd", "instead": "detach()"}
+        read = each.anchor
+        if each.item is not None and _is_one_loss(each.value):
+            details |= {"item": "[0]", "why": "raises IndexError where there is no dimension", "instead": "item()"}
+            read = each.item
+        yield Finding(each.anchor, details, _fix(each, read, details["instead"]))
 
 
 def _reads_data(each: Use) -> bool:
@@ -84,8 +98,15 @@ def _is_computed(value: Value) -> bool:
     return value.kind is Kind.TENSOR and value.made_at is not None and value.made_at not in value.forwards
 
 
-def _fix(each: Use) -> Fix | None:
+def _is_one_loss(value: Value) -> bool:
+    """Whether it is named for a loss, and not for several."""
+    last = value.label.rpartition(".")[2]
+    return naming.sounds_like_loss(last) and "losses" not in naming.words_of(last)
+
+
+def _fix(each: Use, read: Anchor, instead: str) -> Fix | None:
     name = each.value.label
     if not all(part.isidentifier() for part in name.split(".")):
         return None
-    return Fix((Replace(each.anchor, f"{name}.detach()"),), False, "Detach instead")
+    what = "Detach instead" if instead == "detach()" else "Take the number"
+    return Fix((Replace(read, f"{name}.{instead}"),), False, what)

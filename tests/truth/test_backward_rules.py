@@ -438,3 +438,26 @@ def test_no_grad_computes_the_same_and_its_tensors_are_welcome(model: nn.Linear)
     F.mse_loss(model(X), other).backward()
     other /= 2
     other.requires_grad_()
+
+
+# --- NGR203: the way back is cut -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [
+        lambda loss: torch.tensor(loss.detach().numpy()),
+        lambda loss: torch.from_numpy(loss.detach().numpy()),
+        lambda loss: torch.from_numpy(loss.detach().numpy()).mean(),
+        lambda loss: torch.tensor(loss.item()),
+        lambda loss: loss.detach().mean(),
+        lambda loss: (loss.detach() * 2 - loss.data).sum(),
+    ],
+)
+def test_what_is_computed_from_detached_tensors_alone_raises(model: nn.Linear, cut: Callable[[Tensor], Tensor]) -> None:
+    assert quoted("NGR203", lambda: cut(F.cross_entropy(model(X), Y)).backward())
+
+
+def test_another_operand_may_bring_a_graph(model: nn.Linear) -> None:
+    (F.cross_entropy(model(X), Y).detach() * model.weight).sum().backward()
+    assert model.weight.grad is not None

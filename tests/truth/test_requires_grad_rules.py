@@ -190,6 +190,16 @@ def test_autograd_notices_a_change_through_detach_alone() -> None:
     assert not wrong.any()
 
 
+def test_a_loss_has_no_first_item() -> None:
+    loss = model()(torch.ones(2, 3)).mean()
+    with pytest.raises(IndexError) as caught:
+        loss.data[0]
+    message = str(caught.value).partition(" or ")[0]
+    assert message
+    assert f"IndexError: {message}" in PAGES["NGR506"]
+    assert loss.item() == loss.data
+
+
 def test_data_and_detach_give_the_same_numbers() -> None:
     output = model()(torch.ones(2, 3))
     assert torch.equal(output.data, output.detach())

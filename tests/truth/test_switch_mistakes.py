@@ -197,6 +197,9 @@ def test_a_switch_that_is_not_called_cannot_be_entered(switch: Made) -> None:
     if sys.version_info >= (3, 11):
         assert error == "'type' object does not support the context manager protocol"
         assert f"TypeError: {error}" in PAGES["NGR401"]
+    with contextlib.ExitStack() as stack:
+        error_of(lambda: stack.enter_context(switch), TypeError, AttributeError)
+        assert gradients()
 
 
 @pytest.mark.parametrize("switch", [*SWITCHES, torch.enable_grad])
