@@ -25,6 +25,8 @@ class GradMode(Flag):
     """``torch.no_grad()``: nothing is recorded."""
     INFERENCE = 4
     """``torch.inference_mode()``: nothing is recorded, tensors never can."""
+    NOT_INFERENCE = 3
+    """Recorded or not: a backward pass, which may be asked to create a graph."""
     NOT_ON = 6
     """Nothing is recorded, in one way or the other."""
     UNKNOWN = 7

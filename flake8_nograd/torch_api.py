@@ -649,17 +649,20 @@ LIGHTNING_GRAD_ON_HOOKS: frozenset[str] = _words("""
 ``optimizer_step`` itself: the optimizer's own ``step`` then turns them off.
 """
 
-AUTOGRAD_FUNCTION_METHODS: frozenset[str] = _words("forward backward setup_context vjp")
-"""Methods of ``torch.autograd.Function`` that torch runs without gradients (``backward``: unless ``create_graph``).
+AUTOGRAD_FUNCTION_METHODS: frozenset[str] = _words("forward setup_context")
+"""Methods of ``torch.autograd.Function`` that torch runs without gradients.
 
 Not ``jvp``: it runs in the mode of the caller.
 """
+
+AUTOGRAD_FUNCTION_BACKWARDS: frozenset[str] = _words("backward vjp")
+"""Methods of ``torch.autograd.Function`` that torch runs with gradients for ``create_graph``, and else without."""
 
 HOOK_REGISTRARS: frozenset[str] = _words("""
     register_hook register_post_accumulate_grad_hook register_full_backward_hook
     register_full_backward_pre_hook register_backward_hook register_prehook register_multi_grad_hook
 """)
-"""Autograd calls these hooks, with gradients off (unless ``create_graph``)."""
+"""Autograd calls these hooks, with gradients for ``create_graph``, and else without."""
 
 FORWARD_HOOK_REGISTRARS: frozenset[str] = _words("""
     register_forward_hook register_forward_pre_hook register_module_forward_hook register_module_forward_pre_hook

@@ -2,7 +2,7 @@
 
 README.md: the table of rules, and what the command says of the examples.
 CONTRIBUTING.md: the modules, by layer, from their docstrings and the layer contract.
-docs/rules/: one page for each rule, from the docstring of its module.
+docs/rules/: one page for each rule, from the docstring of its module, and one for NGR000.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from flake8_nograd.engine import NOT_ANALYSED
 from flake8_nograd.rule import Rule
 from flake8_nograd.rules import all_rules
 
@@ -27,12 +28,17 @@ _SECTION = re.compile(r"^(?P<title>[A-Z][A-Za-z ]*):\n\n(?P<body>(?:    .*\n|\n)
 
 def documents() -> dict[Path, str]:
     """Each generated file, below the root of the repository, as it should be."""
-    pages = {PAGES / f"{rule.code}.md": page(rule) for rule in all_rules()}
+    pages = {PAGES / f"{rule.code}.md": page(rule) for rule in _documented()}
     return {
         Path("README.md"): readme((ROOT / "README.md").read_text(encoding="utf-8")),
         Path("CONTRIBUTING.md"): contributing((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")),
         **pages,
     }
+
+
+def _documented() -> tuple[Rule, ...]:
+    """Every rule that a finding may link to."""
+    return (NOT_ANALYSED, *all_rules())
 
 
 def readme(text: str) -> str:
@@ -121,7 +127,7 @@ def command(*arguments: str) -> str:
 
 def stale_pages() -> list[Path]:
     """Pages of rules that are no more."""
-    wanted = {f"{rule.code}.md" for rule in all_rules()}
+    wanted = {f"{rule.code}.md" for rule in _documented()}
     return [path.relative_to(ROOT) for path in sorted((ROOT / PAGES).glob("*.md")) if path.name not in wanted]
 
 

@@ -612,7 +612,7 @@ class Calls:
             return Abstract(kind=Kind.STATE, requires_grad=Answer.NO)
         if name in torch_api.HOOK_REGISTRARS:
             for each in given.all():
-                context.framework_calls(each, GradMode.OFF)
+                context.framework_calls(each, GradMode.NOT_INFERENCE)
             self._row(node, f".{name}", receiver, given)
             return UNKNOWN
         if name == "enter_context" and given.positional:

@@ -186,4 +186,6 @@ def framework_mode(known: ClassKnowledge, method: str) -> GradMode | None:
             return GradMode.ON
     if known.role is Role.AUTOGRAD_FUNCTION and method in torch_api.AUTOGRAD_FUNCTION_METHODS:
         return GradMode.OFF
+    if known.role is Role.AUTOGRAD_FUNCTION and method in torch_api.AUTOGRAD_FUNCTION_BACKWARDS:
+        return GradMode.NOT_INFERENCE
     return None

@@ -89,4 +89,4 @@ def _is_inside_another(switch: Switch) -> bool:
 def _is_in_a_hook(switch: Switch) -> bool:
     """Whether a framework calls the function, and always without gradients."""
     function = switch.function
-    return function is not None and function.guard is Guard.FRAMEWORK and function.name != "backward"
+    return function is not None and function.guard is Guard.FRAMEWORK

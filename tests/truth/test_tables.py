@@ -1080,12 +1080,17 @@ def test_makes_the_rest() -> None:
 # --- Hooks, functions, differentiators ------------------------------------------------
 
 
-def modes_in_hook(register: Callable[[Callable[..., None], nn.Module, Tensor], object]) -> set[GradMode]:
+def modes_in_hook(
+    register: Callable[[Callable[..., None], nn.Module, Tensor], object], *, create_graph: bool = False
+) -> set[GradMode]:
     seen: set[GradMode] = set()
     module = nn.Linear(3, 3)
     x = Sample().make() * 1
     register(lambda *arguments: seen.add(current()), module, x)
-    module(x).sum().backward()
+    with warnings.catch_warnings():
+        # It warns of the cycle that a gradient with a graph makes.
+        warnings.filterwarnings("ignore", "Using backward", UserWarning)
+        module(x).sum().backward(create_graph=create_graph)
     return seen
 
 
@@ -1105,8 +1110,9 @@ HOOKS: dict[str, Callable[[Callable[..., None], nn.Module, Tensor], object]] = {
 
 
 @each(torch_api.HOOK_REGISTRARS)
-def test_backward_hooks_run_without_gradients(name: str) -> None:
+def test_backward_hooks_run_without_gradients_but_for_a_graph(name: str) -> None:
     assert modes_in_hook(HOOKS[name]) == {GradMode.OFF}
+    assert modes_in_hook(HOOKS[name], create_graph=True) == {GradMode.ON}
 
 
 @each(torch_api.FORWARD_HOOK_REGISTRARS)
@@ -1123,7 +1129,7 @@ def test_forward_hooks_run_in_the_mode_of_the_caller(name: str) -> None:
     assert seen == {GradMode.ON}
 
 
-def test_methods_of_an_autograd_function_run_without_gradients() -> None:
+def test_methods_of_an_autograd_function_run_without_gradients_but_backwards_for_a_graph() -> None:
     seen: dict[str, GradMode] = {}
 
     class Old(torch.autograd.Function):
@@ -1161,7 +1167,12 @@ def test_methods_of_an_autograd_function_run_without_gradients() -> None:
     with torch.autograd.forward_ad.dual_level():
         Old.apply(torch.autograd.forward_ad.make_dual(matrix(), matrix()))
     assert seen.pop("jvp") is GradMode.ON, "that of the caller"
-    assert seen == dict.fromkeys(torch_api.AUTOGRAD_FUNCTION_METHODS, GradMode.OFF)
+    forwards, backwards = torch_api.AUTOGRAD_FUNCTION_METHODS, torch_api.AUTOGRAD_FUNCTION_BACKWARDS
+    assert seen == dict.fromkeys(forwards | backwards, GradMode.OFF)
+    for made in (Old, New):
+        x = Sample().make()
+        torch.autograd.grad(made.apply(x).sum(), x, create_graph=True)
+    assert seen == {**dict.fromkeys(forwards, GradMode.OFF), **dict.fromkeys(backwards, GradMode.ON)}
 
 
 def square(x: Tensor) -> Tensor:
