@@ -38,8 +38,9 @@ def enter(context: Context, node: Def, owner: cst.ClassDef | None, known: Functi
     for extra in (node.params.star_arg, node.params.star_kwarg):
         if isinstance(extra, cst.Param):
             state.names[extra.name.value] = Abstract(kind=Kind.CONTAINER)
-    method = owner is not None and known is not None and known.owner is owner
-    if method and parameters and owner is not None and "staticmethod" not in known_decorators(known):
+    registered = context.learned.functions.get(node)
+    method = owner is not None and registered is not None and registered.owner is owner
+    if method and parameters and owner is not None and "staticmethod" not in known_decorators(registered):
         role = context.role(owner)
         kind = Kind.MODEL if role in {Role.MODULE, Role.LIGHTNING} else Kind.INSTANCE
         if role is Role.OPTIMIZER:
