@@ -70,6 +70,10 @@ NOT_MODEL_WORDS = _words("""
 """)
 """With one of these a model's noun means something else: ``model_name``, ``models_dir``, ``net_params``."""
 
+FEATURE_WORDS = _words("feature features feat feats")
+FEATURE_MODEL_WORDS = _words("extractor encoder net network")
+"""``feature_extractor``, ``feat_net``: here what a model gives says which model it is."""
+
 _MODEL_FUSED = re.compile(r"^(?:net|model)[a-z]?$|^[a-z]*[a-z](?:net|model)$")
 """``netg``, ``resnet``, ``mymodel``."""
 _NOT_FUSED = _words("internet magnet cabinet ethernet subnet planet dotnet inet telnet botnet sonnet bonnet")
@@ -79,6 +83,8 @@ _NOT_FUSED = _words("internet magnet cabinet ethernet subnet planet dotnet inet 
 def sounds_like_model(name: str) -> bool:
     """``model``, ``self.net``, ``netG``, ``target_network``; not ``model_name``, ``build_model``, ``Net``."""
     words = words_of(name)
+    if len(words) > 1 and words[-1] in FEATURE_MODEL_WORDS and words[-2] in FEATURE_WORDS:
+        words = (*words[:-2], words[-1])
     if not words or _is_class(name) or words[0] in MAKING_WORDS or _any(words, NOT_MODEL_WORDS):
         return False
     while len(words) > 1 and (words[-1] in MODEL_QUALIFIERS - MODEL_WORDS or len(words[-1]) <= 2):
@@ -222,7 +228,10 @@ Not ``step``: conditions on ``step`` are about logging, and ``validation_step`` 
 """
 
 SHOWING_VERBS = _words("generate sample save extract compute get plot visualize visualise show draw render")
-SHOWN_NOUNS = _words("samples sample images image features embeddings embedding predictions metrics results grid")
+SHOWN_NOUNS = _words("""
+    samples sample images image features embeddings embedding predictions metrics results grid
+    representations representation states logits vectors latents
+""")
 """``generate_samples``, ``extract_features``: a verb of the first and a noun of the second; they train nothing."""
 SHOWING_NAMES = _words("generate sample visualize visualise demo")
 

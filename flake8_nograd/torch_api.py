@@ -467,6 +467,11 @@ _NO_MODEL = re.compile(
 )
 
 
+def is_model_class(name: str) -> bool:
+    """Whether it is torch's own class of modules, or one of its layers with weights: ``torch.nn.Linear``."""
+    return name == "torch.nn.Module" or (is_module_class(name) and name not in _NO_WEIGHTS)
+
+
 def makes_model(name: str) -> bool:
     """Whether calling it gives an ``nn.Module`` with weights: ``AutoModel.from_pretrained``, ``resnet18``."""
     if name in MODEL_SOURCES:

@@ -606,6 +606,12 @@ class Calls:
             return Abstract(kind=Kind.CONTAINER, item=part)
         if name == "requires_grad_":
             return self._requires_grad(node, receiver, given)
+        if name == "apply":
+            # Of a module, or a table: calls the function now, once for each part.
+            for each in given.all():
+                for definition in each.definitions:
+                    if each.kind is Kind.FUNCTION and not isinstance(definition, cst.ClassDef):
+                        context.called(definition, shift=each.shift or KEEP)
         if name == "register_buffer" and receiver.label == "self":
             self._register_buffer(given)
         if name == "state_dict":

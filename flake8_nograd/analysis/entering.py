@@ -131,7 +131,7 @@ def _annotated(context: Context, parameter: cst.Param) -> Abstract | None:
             if isinstance(each, cst.ClassDef):
                 return _object_of(context, each)
     name = torch_api.canonical(".".join([root.api, *reversed(parts)])) if root.api else ""
-    if name == "torch.nn.Module":
+    if torch_api.is_model_class(name):
         return Abstract(kind=Kind.MODEL)
     if name in {"torch.Tensor", "torch.FloatTensor"}:
         return DATA if naming.sounds_like_data(parameter.name.value) else Abstract(kind=Kind.TENSOR)

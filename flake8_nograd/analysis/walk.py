@@ -568,6 +568,7 @@ class Walk(cst.CSTVisitor):
         context.here.tests = (*tests, *(path for path, _ in places_in(node.test)))
         branches = context.here.branches
         context.here.branches = (*branches, (node.test, True))
+        self._narrowed(node.test)
         if test.constant is not False or not isinstance(node.test, cst.Name):
             node.body.visit(self)
         else:
@@ -585,6 +586,29 @@ class Walk(cst.CSTVisitor):
         context.here.tests, context.here.branches = tests, branches
         context.state.become(context.state.join(after))
         return False
+
+    def _narrowed(self, test: cst.BaseExpression) -> None:
+        """``isinstance(m, nn.Linear)``: where the test holds, ``m`` is a module."""
+        names = self.context.state.names
+        for name in self._modules_where(test):
+            value = names.get(name, NONE)
+            if value.kind in {Kind.UNKNOWN, Kind.DATA} and not value.is_none and not value.definitions:
+                names[name] = replace(value, kind=Kind.MODEL, requires_grad=Answer.UNKNOWN)
+
+    def _modules_where(self, test: cst.BaseExpression) -> frozenset[str]:
+        """The names that hold modules where a test holds."""
+        match test:
+            case cst.BooleanOperation(left=left, operator=cst.And(), right=right):
+                return self._modules_where(left) | self._modules_where(right)
+            case cst.BooleanOperation(left=left, right=right):
+                return self._modules_where(left) & self._modules_where(right)
+            case cst.Call(
+                func=cst.Name(value="isinstance"), args=[cst.Arg(value=cst.Name(value=name)), cst.Arg(value=classes)]
+            ):
+                several = [each.value for each in classes.elements] if isinstance(classes, cst.Tuple) else [classes]
+                if several and all(torch_api.is_model_class(self._before(each).api) for each in several):
+                    return frozenset({name})
+        return frozenset()
 
     def visit_Else(self, node: cst.Else) -> bool:
         """The body of an ``else``."""
