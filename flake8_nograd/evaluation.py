@@ -184,11 +184,17 @@ def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
     )
     if leaves and each.evaluated is not Evaluated.HERE and function in _callees_of_differentiating(facts):
         return False
-    if leaves and not each.place.loops and function is not None:
+    if leaves and not _over_data(each) and function is not None:
         # A tensor with its graph is what the function is for: its callers may differentiate it.
         if not naming.sounds_like_evaluation(function.name) or _is_filled_in(function):
             return False
     return not any(_hands_on_a_loss(use) or _attacks(use) for use in uses)
+
+
+def _over_data(each: Forward) -> bool:
+    """Whether it stands in a loop, and not in one over models, each of which is run once."""
+    model = each.model.label.partition(".")[0]
+    return any(model not in loop.binds for loop in each.place.loops)
 
 
 def _is_filled_in(function: Function) -> bool:

@@ -487,6 +487,14 @@ def test_findings_are_compared_with_what_was_said_of_them() -> None:
     assert compared([judged()], recorded[:1], {"flair"}).agrees
 
 
+def test_of_a_sampled_rule_not_every_finding_asks_for_a_verdict() -> None:
+    found = [judged(), judged("said")]
+    result = compared(found, [judged("said", Verdict.RIGHT)], {"flair"}, ["NGR101"])
+    assert result.unjudged == ()
+    assert result.judged == (judged("said", Verdict.RIGHT),)
+    assert compared(found, [], {"flair"}, ["NGR102"]).unjudged == tuple(found)
+
+
 def test_what_is_arguable_counts_half() -> None:
     rows = [judged(verdict=each) for each in (Verdict.RIGHT, Verdict.RIGHT, Verdict.ARGUABLE, Verdict.FALSE)]
     assert precision(rows)["NGR101"].share == 0.625

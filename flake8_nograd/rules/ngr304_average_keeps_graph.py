@@ -81,7 +81,7 @@ AVERAGING = frozenset({"add_", "sub_", "lerp_", "+=", "-="})
 @rule(
     code="NGR304",
     name="average-keeps-graph",
-    message="the average `{target}` is updated with gradients on and keeps the graph: update it under no_grad",
+    message="{target} is updated with gradients on and keeps the graph: update it under no_grad",
     yields_to=("NGR104",),
 )
 def check(facts: FileFacts) -> Iterator[Finding]:
@@ -90,10 +90,18 @@ def check(facts: FileFacts) -> Iterator[Finding]:
     for each in facts.writes:
         if _records(each.place) and _is_mixed(each) and each.place.statement not in reported:
             reported.add(each.place.statement)
-            yield Finding(each.anchor, {"target": each.target.label or "of weights"}, _fix(facts, each.place))
+            yield Finding(each.anchor, {"target": _name(each)}, _fix(facts, each.place))
     for bound in facts.assignments:
         if _records(bound.place) and _is_average(facts, bound):
-            yield Finding(bound.anchor, {"target": bound.target.label}, _fix(facts, bound.place))
+            yield Finding(bound.anchor, {"target": f"the average `{bound.target.label}`"}, _fix(facts, bound.place))
+
+
+def _name(write: Write) -> str:
+    label = f"`{write.target.label}`" if write.target.label else "of weights"
+    if write.operation not in AVERAGING and write.target.label:
+        # What is copied may be anything with a graph: a convolution and the layer it is fused with.
+        return label
+    return f"the average {label}"
 
 
 def _records(place: Place) -> bool:

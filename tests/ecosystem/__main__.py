@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from flake8_nograd.rules import all_rules
+
 from . import verdicts
 from .agreement import disagreements
 from .findings import FileFindings, context, file_findings
@@ -61,7 +63,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tests.ecosystem", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.ecosystem",
+        description="Measure the rules on published packages.",
+        epilog="findings asks for a verdict on every finding of a rule that is on by default. Of a rule that is "
+        "off some findings have one, and the others are only counted.",
+    )
     parser.add_argument("command", choices=("findings", "recall", "fixes", "agreement", "all"))
     parser.add_argument("--packages", metavar="A,B", help="only these of the list")
     parser.add_argument("--short", action="store_true", help=f"only {', '.join(SHORT)}")
@@ -69,7 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--new", action="store_true", help="findings: print the unjudged ones with their code")
     parser.add_argument("--select", default="", metavar="CODE", help="findings: print only codes that begin so")
     parser.add_argument(
-        "--write-unjudged", action="store_true", help="findings: record the unjudged ones with the verdict ?"
+        "--write-unjudged",
+        action="store_true",
+        help="findings: record those that ask for a verdict, with a ?",
     )
     parser.add_argument("-j", "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes")
     return parser
@@ -116,7 +125,8 @@ def _findings(packages: Sequence[Package], files: Sequence[File], given: argpars
     broken = [result.broken for result in results if result.broken]
     recorded = verdicts.read(verdicts.VERDICTS.read_text(encoding="utf-8")) if verdicts.VERDICTS.exists() else ()
     names = {each.name for each in packages}
-    comparison = verdicts.compared(found, recorded, names)
+    off = [rule.code for rule in all_rules() if not rule.default]
+    comparison = verdicts.compared(found, recorded, names, off)
     if given.write_unjudged:
         _record(comparison, recorded, names)
     for line in broken:

@@ -62,7 +62,7 @@ class Comparison:
     judged: tuple[Judged, ...]
     """Found, and with a verdict."""
     unjudged: tuple[Judged, ...]
-    """Found, without a verdict."""
+    """Found, without a verdict, by a rule that is on by default."""
     vanished: tuple[Judged, ...]
     """Recorded as right, and found no more."""
 
@@ -72,9 +72,16 @@ class Comparison:
         return not self.unjudged and not self.vanished
 
 
-def compared(found: Sequence[Judged], recorded: Sequence[Judged], packages: Iterable[str]) -> Comparison:
+def compared(
+    found: Sequence[Judged],
+    recorded: Sequence[Judged],
+    packages: Iterable[str],
+    sampled: Iterable[str] = (),
+) -> Comparison:
     """Match findings with verdicts, of the packages that were looked at.
 
+    Of the rules that are ``sampled`` (by code), those that are off by default, some
+    findings have a verdict, and nobody is asked for the others.
     Findings with one key, as of two equal lines in a function, take the verdicts of
     that key in the order of the file.
     """
@@ -83,12 +90,14 @@ def compared(found: Sequence[Judged], recorded: Sequence[Judged], packages: Iter
     for known in recorded:
         if known.package in looked_at:
             waiting.setdefault(known.key, []).append(known)
+    unasked = set(sampled)
     judged, unjudged = [], []
     for each in found:
         rows = waiting.get(each.key)
         said = rows.pop(0) if rows else each
         if said.verdict is Verdict.UNJUDGED:
-            unjudged.append(each)
+            if each.code not in unasked:
+                unjudged.append(each)
         else:
             judged.append(replace(each, verdict=said.verdict, reason=said.reason))
     vanished = [row for rows in waiting.values() for row in rows if row.verdict is Verdict.RIGHT]

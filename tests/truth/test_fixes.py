@@ -34,10 +34,6 @@ KNOWN: dict[tuple[str, str], str] = {
         "mended",
         "evaluations/callback_and_progress",
     ): "missed alarm: the function is only called in a lambda that is handed on",
-    (
-        "moves",
-        "updates/weight_init",
-    ): "missed alarm: `isinstance(m, nn.Linear)` says what `m` is; who calls such a function is often in another file",
 }
 """Programs that show an error of ours, by test: each is to be mended, not the program."""
 
