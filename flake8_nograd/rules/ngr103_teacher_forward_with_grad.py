@@ -7,7 +7,9 @@ kept, its backward pass is computed, and its weights gather gradients in `.grad`
 that no `zero_grad()` ever clears. `teacher.eval()` changes nothing of this;
 `teacher.requires_grad_(False)` and `no_grad` do.
 
-The rule is off: names do not tell a teacher that is meant to be trained along.
+The rule is off: names do not tell a teacher that is meant to be trained along, and
+it has not been seen at work enough. Measured on 130 published packages it spoke
+four times, all in one of them, and was right.
 It speaks when a model with such a name runs with gradients on, its result goes
 undetached into a loss that another model has a part in, and nothing in the file
 is frozen; it must be in eval mode in that function, or an optimizer of the file

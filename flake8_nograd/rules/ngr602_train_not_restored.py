@@ -4,7 +4,8 @@
 before the epoch loop and `.eval()` in it, only the first epoch trains with
 dropout and with the statistics of the batch in batch-norm; torch says nothing.
 
-The rule is off, as it is not about gradients. It speaks when a loop trains
+The rule is off, as it is not about gradients, though all of its five findings in
+130 published packages are right. It speaks when a loop trains
 (goes back through a loss), puts the model in eval mode, itself or in a function
 of the file that it calls, and neither the loop nor a function it calls puts
 anything in training mode, while the function does so with that model outside the loop.
