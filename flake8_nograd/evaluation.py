@@ -121,10 +121,7 @@ def _evaluates(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         and naming.sounds_like_evaluation(function.name)
         and not naming.sounds_like_training(function.name)
         and bool(each.place.loops)
-        and (
-            _over_evaluation_data(each)
-            or (_is_called(each) and (_puts_in_eval_mode(facts, function) or _only_looks(facts, function, uses)))
-        )
+        and (_over_evaluation_data(each) or (_is_called(each) and _puts_in_eval_mode(facts, function)))
         and bool(uses)
         and all(use.purpose in ENDS for use in uses)
         and _ends_in_values(uses)
@@ -150,13 +147,6 @@ def _puts_in_eval_mode(facts: FileFacts, function: Function) -> bool:
 
 def _ends_in_values(uses: list[Use]) -> bool:
     return any(use.purpose is Purpose.VALUE for use in uses)
-
-
-def _only_looks(facts: FileFacts, function: Function, uses: list[Use]) -> bool:
-    """Whether results become arrays, numbers and indices alone, in a function that puts no model in a mode."""
-    return all(use.purpose is Purpose.VALUE for use in uses) and not any(
-        each.place.function is function for each in facts.mode_switches
-    )
 
 
 def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
