@@ -87,9 +87,12 @@ def _replaced(text: str, parts: Mapping[str, str]) -> str:
 
 
 def table() -> str:
-    """One row for each rule: its code, its name, and the first line of its page."""
-    rows = [f"| {rule.code} | {rule.name} | {_first_line(rule).rstrip('.')} |" for rule in all_rules()]
-    return "\n".join(["| Code | Name | What it finds |", "| --- | --- | --- |", *rows])
+    """One row for each rule: its code, its name, the first line of its page, and whether it is on by default."""
+    rows = [
+        f"| {rule.code} | {rule.name} | {_first_line(rule).rstrip('.')} | {'on' if rule.default else 'off'} |"
+        for rule in all_rules()
+    ]
+    return "\n".join(["| Code | Name | What it finds | Default |", "| --- | --- | --- | --- |", *rows])
 
 
 def page(rule: Rule) -> str:

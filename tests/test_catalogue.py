@@ -29,7 +29,8 @@ def section(rule: Rule, title: str) -> str:
 
 
 def row(rule: Rule) -> str:
-    return f"| {rule.code} | {rule.name} | {rule.documentation.strip().splitlines()[0].rstrip('.')} |"
+    what = rule.documentation.strip().splitlines()[0].rstrip(".")
+    return f"| {rule.code} | {rule.name} | {what} | {'on' if rule.default else 'off'} |"
 
 
 @each_rule
