@@ -398,6 +398,16 @@ def sounds_like_attack(name: str) -> bool:
     return _any(words_of(name), ATTACK_WORDS) and not sounds_like_no_grad(name)
 
 
+GRADIENT_WORDS = _words("force forces stress stresses virial grad grads gradient gradients hessian jacobian")
+"""Of what a model computes by differentiating inside: forces are the gradient of an energy."""
+
+
+@cache
+def sounds_like_gradient(name: str) -> bool:
+    """Of a part of what a model gives: ``forces``, ``pred_stress``, ``grad``; not ``logits``, ``grad_fn``."""
+    return name != "grad_fn" and _any(words_of(name), GRADIENT_WORDS)
+
+
 FROZEN_WORDS = _words("frozen freeze freezed fixed detached")
 
 

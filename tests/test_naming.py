@@ -92,6 +92,10 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
         "attack pgd_attack fgsm adversary perturb adapt compute_saliency gradcam gradient_penalty PGD get_grads fisher",
         "no_grad evaluate model forward adapter",
     ),
+    naming.sounds_like_gradient: (
+        "forces pred_forces stress virial grad gradients dE_forces",
+        "logits grad_fn enforce distress loss gradual",
+    ),
     naming.sounds_like_frozen: ("frozen frozen_encoder freeze model_frozen", "model encoder"),
     naming.sounds_like_teacher: ("teacher target_net ref_model model_ema", "student model encoder"),
 }

@@ -258,6 +258,11 @@ class Expressions:
                 for bound in (element.slice.lower, element.slice.upper, element.slice.step):
                     if bound is not None:
                         self.of(bound)
+        if base.forwards and any(
+            isinstance(key.constant, str) and naming.sounds_like_gradient(key.constant) for key in keys
+        ):
+            # ``model(batch)["forces"]``: the model differentiates inside.
+            context.use(base, node, Purpose.GRADIENT)
         label = f"{base.label}[...]" if base.label else ""
         if base.elements is not None and len(keys) == 1:
             number = _index(node)
