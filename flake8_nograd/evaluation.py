@@ -5,7 +5,6 @@ Judged per region (a loop, a run of statements), never per function.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
 
 from . import naming, torch_api
@@ -467,8 +466,20 @@ def _safe(
     loop: Loop | None,
     statement: Anchor,
 ) -> bool:
-    """Whether no result with a graph can reach anybody who might differentiate it."""
-    anchors = {each.anchor for each in _in_region(facts, forwards, function, edit, loop, statement)}
+    """Whether no result with a graph can reach anybody who might differentiate it, or change it in place."""
+
+    def holds(place: Place) -> bool:
+        if isinstance(edit, Decorate):
+            return place.function is not None and function is not None and _inside(place.function, function)
+        return (loop is not None and loop in place.loops) or place.statement is statement
+
+    anchors = {each.anchor for each in facts.forwards if holds(each.place) or each in forwards}
+    # What is added up is made in the region; another result may be a view of a weight, which nobody can
+    # use any more once it is changed: truth test test_a_view_made_under_no_grad_cannot_be_used_after_a_change.
+    totals = {use.into for use in facts.uses if use.purpose is Purpose.ACCUMULATED and anchors & use.value.forwards}
+    for write in facts.writes:
+        if anchors & write.target.forwards and write.target.label not in totals and not holds(write.place):
+            return False
     for use in facts.uses:
         if not anchors & use.value.forwards:
             continue
@@ -481,29 +492,11 @@ def _safe(
     for call in facts.calls:
         if call.place.function is not function or call.function is not None:
             continue
-        if isinstance(edit, Wrap) and not (
-            call.place.statement is statement if loop is None else loop in call.place.loops
-        ):
+        if isinstance(edit, Wrap) and not holds(call.place):
             continue
         if any(each.label in models and each.label for each in call.arguments) and not call.api.startswith("builtins"):
             return False
     return True
-
-
-def _in_region(
-    facts: FileFacts,
-    forwards: list[Forward],
-    function: Function | None,
-    edit: Edit,
-    loop: Loop | None,
-    statement: Anchor,
-) -> Iterator[Forward]:
-    for each in facts.forwards:
-        if isinstance(edit, Decorate):
-            if each.place.function is not None and function is not None and _inside(each.place.function, function):
-                yield each
-        elif each in forwards or (loop is not None and loop in each.place.loops) or each.place.statement is statement:
-            yield each
 
 
 def _is_metric(callee: str) -> bool:

@@ -44,6 +44,12 @@ def test_the_fix_is_the_expected_one(case: Case, request: pytest.FixtureRequest)
         assert change == (case.diff or "")
 
 
+@pytest.mark.parametrize("case", [case for case in CASES if case.unsafe], ids=lambda case: case.name)
+def test_an_unsafe_fix_is_not_applied_unasked(case: Case) -> None:
+    unasked = fix(Source.of(case.code), case.settings)
+    assert unasked.source.text != mended(case, case.code).source.text
+
+
 @each_case
 def test_fixed_text_is_settled(case: Case) -> None:
     result = mended(case, case.code)

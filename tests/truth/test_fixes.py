@@ -532,3 +532,20 @@ def test_a_legitimate_program_is_left_alone(program: str) -> None:
 def test_nothing_is_said_of_a_legitimate_program(program: str) -> None:
     by_default = {rule.code for rule in all_rules() if rule.default}
     assert not [each for each in check(Source.of(text_of(program))) if each.code in by_default]
+
+
+# --- What a fix must not move ---------------------------------------------------------
+
+
+def test_a_view_made_under_no_grad_cannot_be_used_after_a_change() -> None:
+    """Why the fix of a result that is changed in place afterwards is unsafe."""
+    weight = torch.ones(2, 2, requires_grad=True)
+    view = weight[0]
+    with torch.no_grad():
+        view *= 2
+    assert view.sum().item() == 4
+    with torch.no_grad():
+        view = weight[1]
+        view *= 2
+    with pytest.raises(RuntimeError, match="A view was created in no_grad mode"):
+        view.sum()
