@@ -248,7 +248,7 @@ def _is_attack(call: Call) -> bool:
     return (
         call.function is None
         and call.receiver.kind not in {Kind.MODEL, Kind.OPTIMIZER}
-        and naming.sounds_like_attack(call.api)
+        and (naming.sounds_like_attack(call.api) or naming.sounds_like_attack(call.receiver.label))
     )
 
 

@@ -395,7 +395,9 @@ ATTACK_WORDS = _words("""
 @cache
 def sounds_like_attack(name: str) -> bool:
     """``pgd_attack``, ``fgsm``, ``adapt``, ``compute_saliency``, ``gradient_penalty``; not ``no_grad``."""
-    return _any(words_of(name), ATTACK_WORDS) and not sounds_like_no_grad(name)
+    words = words_of(name)
+    attacks = _any(words, ATTACK_WORDS) or any(word.startswith(("attack", "adversar")) for word in words)
+    return attacks and not sounds_like_no_grad(name)
 
 
 GRADIENT_WORDS = _words("force forces stress stresses virial grad grads gradient gradients hessian jacobian")

@@ -89,7 +89,8 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
         "train_mode run_model evaluate model open autocast wraps property medieval_model inference_step",
     ),
     naming.sounds_like_attack: (
-        "attack pgd_attack fgsm adversary perturb adapt compute_saliency gradcam gradient_penalty PGD get_grads fisher",
+        "attack pgd_attack fgsm adversary perturb adapt compute_saliency gradcam gradient_penalty PGD "
+        "attackmethod get_grads fisher",
         "no_grad evaluate model forward adapter",
     ),
     naming.sounds_like_gradient: (

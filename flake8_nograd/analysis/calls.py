@@ -296,8 +296,9 @@ class Calls:
                 context.state.names[name] |= value
 
     def _note_aliases(self, learned: FunctionKnowledge, bound: int, given: Arguments) -> None:
-        """Which parameters get one object."""
-        handed = [(position + bound, each) for position, each in enumerate(given.positional)]
+        """Which parameters get one object; what a ``*args`` gathers is none."""
+        count = len(learned.parameters)
+        handed = [(position, each) for position, each in enumerate(given.positional, bound) if position < count]
         handed += [
             (learned.parameters.index(key), each) for key, each in given.keywords.items() if key in learned.parameters
         ]
