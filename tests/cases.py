@@ -16,7 +16,6 @@ _DIFF = re.compile(r"^```diff( unsafe)?\n(?P<diff>.*?)^```$", re.DOTALL | re.MUL
 _MARK = re.compile(r"#((?: NGR\d{3})+)\s*$")
 _VERSION = re.compile(r"^With `torch-version = ([\d.]+)`", re.MULTILINE)
 """Above the cases of a page: an option that all of them are run with."""
-_REVEAL = re.compile(r"#> (?P<facts>.+)$")
 
 
 @dataclass(frozen=True)
@@ -39,15 +38,6 @@ class Case:
             if (found := _MARK.search(line))
             for code in found[1].split()
         ]
-
-    @property
-    def reveals(self) -> dict[int, dict[str, str]]:
-        """What is claimed of marked lines."""
-        return {
-            number: dict(part.strip().split(": ", 1) for part in found["facts"].split(","))
-            for number, line in enumerate(self.code.splitlines(), 1)
-            if (found := _REVEAL.search(line))
-        }
 
     def record(self, change: str) -> None:
         """Write a fix into the page, in place of the one that stands there."""

@@ -1,44 +1,92 @@
-"""Every reveal mark: what is known at a point."""
+"""Every reveal mark: what the facts say of a line."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from enum import Enum, Flag
+from pathlib import Path
 
 import libcst as cst
 import pytest
 
 from flake8_nograd.analysis import facts_of
-from flake8_nograd.facts import Reveal
-from flake8_nograd.grad import GradMode
+from flake8_nograd.grad import Answer
 from flake8_nograd.source import Source
 from tests.cases import Case, cases
+from tests.reveals import Shown, claims, columns, every_column, resolved, row_types, seen
+
+PAGES = cases("analysis")
+WITHOUT_CASES = frozenset((Path(__file__).parent / "analysis" / "without_cases.txt").read_text().splitlines())
+"""Facts that no page shows yet."""
 
 
-def described(reveal: Reveal) -> dict[str, str]:
-    value = reveal.value
-    modes = [mode.name.lower() for mode in (GradMode.ON, GradMode.OFF, GradMode.INFERENCE) if reveal.grad & mode]
-    return {
-        "grad": "unknown" if reveal.grad is GradMode.UNKNOWN else "|".join(modes),
-        "kind": value.kind.value,
-        "requires_grad": value.requires_grad.name.lower(),
-        "leaf": value.is_leaf.name.lower(),
-        "inference": value.is_inference.name.lower(),
-        "training": reveal.training.name.lower(),
-        "cut": value.cut.how.value if value.cut else "none",
-        "releafed": "no" if value.releafed is None else "yes",
-    }
-
-
-@pytest.mark.parametrize("case", cases("analysis"), ids=lambda case: case.name)
+@pytest.mark.parametrize("case", PAGES, ids=lambda case: case.name)
 def test_facts_equal_reveals(case: Case) -> None:
     source = Source.of(case.code)
-    facts = facts_of(source.module)
-    claims = case.reveals
-    assert claims
-    seen = {}
-    for reveal in facts.reveals:
-        line = source.range_of(reveal.anchor).line
-        known = described(reveal)
-        seen[line] = {key: known[key] for key in claims.get(line, {})}
-    assert seen == claims
+    facts = facts_of(source.module, case.settings)
+    shown = Shown(source, facts)
+    claimed = claims(case.code)
+    assert claimed
+    assert {line: {name: shown.of(line, name) for name in names} for line, names in claimed.items()} == claimed
+    assert {source.range_of(each.anchor).line for each in facts.reveals} <= claimed.keys()
+
+
+@pytest.mark.parametrize("name", ["write", "writes.taget", "writes.target.knd", "knd", "forwards.method.name"])
+def test_a_mark_names_a_table_and_a_column(name: str) -> None:
+    with pytest.raises(KeyError):
+        resolved(name)
+
+
+@pytest.mark.parametrize("mark", ["writes", "writes.view no", "writes.place: none"])
+def test_a_mark_says_what_is_shown(mark: str) -> None:
+    with pytest.raises((KeyError, ValueError)):
+        claims(f"x  #> {mark}\n")
+
+
+SEEN = seen(claims(case.code) for case in PAGES)
+
+
+def shown_in(record: type, column: str) -> set[str]:
+    """All that is shown of a column, by any name."""
+    return set().union(*SEEN.get((record, column), {}).values())
+
+
+def without_two_values() -> Iterator[str]:
+    for record, column in every_column():
+        if not any(len(values) > 1 for values in SEEN.get((record, column), {}).values()):
+            yield f"{record.__name__}.{column}"
+
+
+def without_yes_and_no() -> Iterator[str]:
+    for record, column in every_column():
+        if columns(record)[column] is Answer and not {"yes", "no"} <= shown_in(record, column):
+            yield f"{record.__name__}.{column}: yes and no"
+
+
+def members_never_shown() -> Iterator[str]:
+    for kind in {columns(record)[column] for record, column in every_column()}:
+        if issubclass(kind, Enum) and not issubclass(kind, Flag):
+            holders = [each for each in every_column() if columns(each[0])[each[1]] is kind]
+            shown = set().union(*(shown_in(*each) for each in holders))
+            yield from (str(each) for each in kind if each.value not in shown)
+
+
+def tables_without_an_empty_line() -> Iterator[str]:
+    marked = [claim for each in PAGES for line in claims(each.code).values() for claim in line.items()]
+    yield from (f"{table}: none" for table in row_types() if ((table,), "none") not in marked and table != "reveals")
+
+
+@pytest.mark.parametrize(
+    "missing", [without_two_values, without_yes_and_no, members_never_shown, tables_without_an_empty_line]
+)
+def test_every_fact_has_reveal_cases(missing: Callable[[], Iterator[str]]) -> None:
+    """Each column, also of what stands in one, is shown with different values; each table where it has no row."""
+    assert set(missing()) - WITHOUT_CASES == set()
+
+
+def test_what_is_without_cases_is_listed_until_it_has_some() -> None:
+    missing = [*without_two_values(), *without_yes_and_no(), *members_never_shown(), *tables_without_an_empty_line()]
+    assert WITHOUT_CASES - set(missing) == set()
 
 
 def test_every_statement_has_a_visit() -> None:
