@@ -10,7 +10,8 @@ import libcst as cst
 from .. import naming, torch_api
 from ..facts import Evaluated, Kind, Leaf, Loop, Loss, Purpose, Yield
 from ..grad import ANYTHING, Answer
-from .calls import Arguments, Calls, tupled
+from .calls import Calls
+from .collected import Arguments, tupled
 from .context import Context, parameter_of
 from .state import Setting
 from .value import (
@@ -271,7 +272,7 @@ class Expressions:
         if len(keys) == 1 and keys[0].constant == "params" and _is_group(base):
             return Abstract(kind=Kind.PARAMETERS, item=parameter_of(node, base.label, Answer.UNKNOWN), label=label)
         if base.kind is Kind.PARAMETERS:
-            return self.calls.item(node, base)
+            return self.calls.containers.item(node, base)
         if base.kind is Kind.STATE:
             return Abstract(kind=Kind.TENSOR, requires_grad=Answer.NO, is_leaf=Answer.YES)
         if base.item is not None:
@@ -397,7 +398,7 @@ class Expressions:
             callee = self.of(func)
         given = self._arguments(node, is_statement=is_statement)
         if receiver is not None and callee is UNKNOWN and isinstance(func, cst.Attribute):
-            return self.calls.method(node, receiver, func.attr.value, given)
+            return self.calls.methods.call(node, receiver, func.attr.value, given)
         return self.calls.call(node, callee, given)
 
     def _callee(self, func: cst.Attribute, receiver: Abstract, path: str) -> Abstract:
@@ -473,7 +474,7 @@ class Expressions:
             )
             context.recorder.write(loop)
             context.here.loops = (*context.here.loops, loop)
-            self.assign_target(target.target, self.calls.item(target.target, iterated), comprehension=True)
+            self.assign_target(target.target, self.calls.containers.item(target.target, iterated), comprehension=True)
             for condition in target.ifs:
                 self._ended(self.of(condition.test), condition.test, "if")
             target = target.inner_for_in
@@ -522,7 +523,7 @@ class Expressions:
         if value.kind is Kind.TENSOR and value.forwards:
             # What a model gives may be a tuple, of tensors like the one we took it for.
             return [replace(value, label="", identity=frozenset())] * count
-        part = self.calls.item(node, value)
+        part = self.calls.containers.item(node, value)
         return [part] * count
 
     def store_attribute(self, target: cst.Attribute, value: Abstract) -> None:

@@ -10,7 +10,7 @@ import libcst as cst
 from .. import naming, torch_api
 from ..facts import Assignment, Discarded, Form, Joined, Kind, Leaf, Loop, Manner, Purpose, Switch, Value, Yield
 from ..grad import ANYTHING, INFERENCE, KEEP, NO_GRAD, UNREACHED, Answer, GradMode, Shift
-from .calls import Arguments, changed, filled
+from .collected import Arguments, filled
 from .context import Context
 from .entering import enter, framework_mode, parameters_of, role_of
 from .expressions import Expressions, path_of
@@ -18,6 +18,7 @@ from .knowledge import ClassKnowledge, Def, FunctionKnowledge
 from .reading import bound_by, compared, is_read_after, joined, operation_on, place_of, places_in
 from .recorder import Surroundings
 from .state import State
+from .switching import changed, switch_of
 from .value import COLLECTIONS_OF_DATA, NONE, PLAIN, UNKNOWN, Abstract, Leaving, replace, written
 
 Block = cst.BaseSuite | cst.Module
@@ -125,7 +126,7 @@ class Walk(cst.CSTVisitor):
         context = self.context
         called = isinstance(node.value, cst.Call)
         if value.kind is Kind.API and value.api in torch_api.SWITCHES:
-            value = self.expressions.calls.switch(value.api, _NO_ARGUMENTS)
+            value = switch_of(value.api, _NO_ARGUMENTS)
         if value.kind is not Kind.SWITCH or value.api not in torch_api.SWITCHES or value.shift is None:
             return
         before = context.mode()
@@ -325,10 +326,10 @@ class Walk(cst.CSTVisitor):
                 # On a module this sets a plain attribute: truth test test_module_requires_grad.
                 context.use(value, target, Purpose.STORED)
                 return True
-            self.expressions.calls.set_requires_grad(target, base, asked)
+            self.expressions.calls.gradients.set_requires_grad(target, base, asked)
             return True
         if name == "data" and base.kind in {Kind.TENSOR, Kind.PARAMETER}:
-            self.expressions.calls.write(target, base, Manner.DATA, ".data =", [value])
+            self.expressions.calls.tensors.write(target, base, Manner.DATA, ".data =", [value])
             return True
         return False
 
@@ -340,12 +341,12 @@ class Walk(cst.CSTVisitor):
                 self.expressions.of(element.slice.value)
         context.escapes(value)
         if base.kind in {Kind.CONTAINER, Kind.STATE, Kind.PLAIN}:
-            self.expressions.calls.put_into(target, base, [value])
+            self.expressions.calls.containers.put_into(target, base, [value])
             return
         if base.kind in {Kind.TENSOR, Kind.PARAMETER, Kind.DATA}:
             manner = Manner.DATA if base.label.endswith(".data") else Manner.ITEM
-            self.expressions.calls.write(target, base, manner, "[...] =", [value], view=True)
-        self.expressions.calls.put_into(target, base, [value])
+            self.expressions.calls.tensors.write(target, base, manner, "[...] =", [value], view=True)
+        self.expressions.calls.containers.put_into(target, base, [value])
 
     def visit_AnnAssign(self, node: cst.AnnAssign) -> bool:
         """``a: T = value``."""
@@ -363,12 +364,12 @@ class Walk(cst.CSTVisitor):
             base = self.expressions.of(node.target.value)
             if base.kind in {Kind.TENSOR, Kind.PARAMETER}:
                 manner = Manner.DATA if base.label.endswith(".data") else Manner.ITEM
-                self.expressions.calls.write(node, base, manner, operation, [value], view=True)
+                self.expressions.calls.tensors.write(node, base, manner, operation, [value], view=True)
             else:
                 item = replace(self._before(node.target), label=place_of(node.target))
                 item = _leaf_by_gradient(item, node.value)
                 if item.leaf is not None:
-                    self.expressions.calls.write(node, item, Manner.AUGMENTED, operation, [value])
+                    self.expressions.calls.tensors.write(node, item, Manner.AUGMENTED, operation, [value])
             context.use(value, node, Purpose.ACCUMULATED, into=base.label, added=node.value)
             return False
         target = self.expressions.of(node.target)
@@ -378,7 +379,7 @@ class Walk(cst.CSTVisitor):
         if target.kind in {Kind.TENSOR, Kind.PARAMETER} or target.is_inference is Answer.YES:
             data = isinstance(node.target, cst.Attribute) and node.target.attr.value == "data"
             manner = Manner.DATA if data else Manner.AUGMENTED
-            self.expressions.calls.write(node, target, manner, operation, [value])
+            self.expressions.calls.tensors.write(node, target, manner, operation, [value])
         context.use(value, node, Purpose.ACCUMULATED, into=path, added=node.value)
         if not path:
             return False
@@ -394,7 +395,7 @@ class Walk(cst.CSTVisitor):
     def _augmented(self, node: cst.AugAssign, target: Abstract, value: Abstract) -> Abstract:
         known = self.context.state.names.get(target.label, target)
         if target.kind is Kind.CONTAINER:
-            return filled(known, [self.expressions.calls.item(node, value)])
+            return filled(known, [self.expressions.calls.containers.item(node, value)])
         sources = [] if value.kind is Kind.PLAIN else [value]
         in_place = written(known, sources, self.context.mode())
         if target.kind in {Kind.TENSOR, Kind.PARAMETER}:
@@ -698,7 +699,7 @@ class Walk(cst.CSTVisitor):
         context.recorder.write(loop)
 
         def turn() -> None:
-            value = self.expressions.calls.item(node.target, iterated)
+            value = self.expressions.calls.containers.item(node.target, iterated)
             self.expressions.assign_target(node.target, value)
             node.body.visit(self)
 
@@ -870,7 +871,7 @@ class Walk(cst.CSTVisitor):
         called = True
         if value.kind is Kind.API and value.api in torch_api.SWITCHES:
             # with torch.no_grad: raises; taken as what was meant.
-            value = self.expressions.calls.switch(value.api, _NO_ARGUMENTS)
+            value = switch_of(value.api, _NO_ARGUMENTS)
             called = False
         shift, leaving = self._shift_of(item.item, value)
         if value.api in torch_api.SWITCHES:
@@ -898,7 +899,7 @@ class Walk(cst.CSTVisitor):
     def _shift_of(self, node: cst.BaseExpression, value: Abstract) -> tuple[Shift, Leaving]:
         """What entering a value does to grad mode, and leaving it."""
         if value.kind is Kind.SWITCH and value.shift is not None:
-            self.expressions.calls.runs_now(value)
+            self.expressions.calls.functions.runs_now(value)
             return value.shift, value.leaving
         if value.kind is Kind.INSTANCE:
             return self._class_manager(value)
@@ -1005,7 +1006,7 @@ class Walk(cst.CSTVisitor):
         if name in context.recorder.settings.no_grad_wrappers:
             return NO_OR_INFERENCE
         if value.api in torch_api.SWITCHES:
-            switch = value if value.shift is not None else self.expressions.calls.switch(value.api, _NO_ARGUMENTS)
+            switch = value if value.shift is not None else switch_of(value.api, _NO_ARGUMENTS)
             return switch.shift or KEEP
         if value.kind in {Kind.SWITCH, Kind.FUNCTION} and value.shift is not None:
             # A manager of the file runs whenever the function is called, in whatever mode.

@@ -1,0 +1,1 @@
+"""The meaning of calls, by what is called."""

@@ -1,0 +1,123 @@
+"""Calls of Python's built-in functions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import libcst as cst
+
+from ...facts import Assignment, Cut, Kind, Loss, Purpose
+from ...grad import KEEP, Answer
+from ..collected import Arguments, forwards_of, tupled
+from ..context import Context
+from ..knowledge import Def
+from ..value import PLAIN, UNKNOWN, Abstract, Lazy, computed, nameless, replace
+from .containers import Containers
+from .gradients import Gradients
+from .rows import Rows
+
+
+@dataclass(slots=True)
+class BuiltinFunctions:
+    """What built-in functions do to tensors and models."""
+
+    context: Context
+    rows: Rows
+    containers: Containers
+    gradients: Gradients
+
+    def call(self, node: cst.Call, name: str, given: Arguments) -> Abstract:
+        """Call a built-in function."""
+        context = self.context
+        first = given.at(0)
+        if name in ENDS:
+            for each in given.all():
+                context.use(each, node, Purpose.VALUE, callee=name)
+                context.escapes(each)
+            return replace(PLAIN, cut=Cut(Loss.ITEM, node)) if name in {"float", "int"} else PLAIN
+        if name == "iter" and first is not None:
+            return nameless(first)
+        if name in {"list", "tuple", "reversed", "sorted", "set"}:
+            if first is None:
+                return Abstract(kind=Kind.CONTAINER)
+            context.consumes(first, node)
+            return replace(nameless(first), lazy=None)
+        if name == "enumerate" and first is not None:
+            item = tupled([PLAIN, self.containers.item(node, first)])
+            return Abstract(kind=Kind.CONTAINER, label=first.label, item=item, source=first.source)
+        if name == "zip":
+            label = next((each.label for each in given.positional if each.label), "")
+            # Each argument gives objects of its own, so each has its own place where they are made.
+            places = [each.value for each in node.args if each.keyword is None]
+            items = [self.containers.item(place, each) for place, each in zip(places, given.positional, strict=True)]
+            return Abstract(kind=Kind.CONTAINER, label=label, item=tupled(items))
+        if name == "dict":
+            return Abstract(kind=Kind.CONTAINER, forwards=forwards_of(given.all()))
+        if name in {"sum", "max", "min", "abs", "round"}:
+            if first is not None and first.kind not in COLLECTIONS:
+                context.consumes(first, node)
+            operands = [
+                self.containers.item(node, each) if each.kind in COLLECTIONS else each for each in given.positional
+            ]
+            return computed(node, operands, context.mode())
+        if name == "next" and first is not None:
+            return self.containers.item(node, first)
+        if name in {"map", "filter"}:
+            for each in given.all():
+                context.escapes(each)
+            if name == "filter" and len(given.positional) > 1:
+                return replace(given.positional[1], label="")
+            if first is None or not self._runs_models(first):
+                return Abstract(forwards=forwards_of(given.all()))
+            runs = frozenset({node})
+            return Abstract(forwards=forwards_of(given.all()) | runs, lazy=Lazy(node, context.place(), runs))
+        if name == "super":
+            return replace(UNKNOWN, api="super")
+        if name == "setattr" and len(given.positional) > 2:
+            context.use(given.positional[2], node, Purpose.STORED)
+            self._setattr(node, given)
+        self.rows.call(node, f"builtins.{name}", UNKNOWN, given)
+        if name not in {"isinstance", "type", "id", "hasattr"}:
+            self.rows.handed_on(node, name, given)
+        return UNKNOWN
+
+    def _runs_models(self, function: Abstract) -> bool:
+        """Whether calling it runs a model that is not frozen, in the mode of the caller."""
+        if function.kind is Kind.MODEL:
+            return self.context.frozen(function) is not Answer.YES
+        known = [self.context.known.functions.get(each) for each in _functions(function)]
+        return bool(known) and all(each is not None and bool(each.forwards) and each.own == KEEP for each in known)
+
+    def _setattr(self, node: cst.Call, given: Arguments) -> None:
+        """The row of ``setattr(x, "name", value)``."""
+        context = self.context
+        holder, name, value = given.positional[:3]
+        if not isinstance(name.constant, str):
+            return
+        label = f"{holder.label}.{name.constant}"
+        context.recorder.write(
+            Assignment(
+                node,
+                context.place(),
+                replace(UNKNOWN, label=label).fact(),
+                replace(value, label=label).fact(),
+                node,
+                (),
+                holder=holder.fact(),
+            )
+        )
+        if name.constant == "requires_grad" and holder.kind is not Kind.MODEL:
+            answer = Answer.UNKNOWN
+            if isinstance(value.constant, bool):
+                answer = Answer.YES if value.constant else Answer.NO
+            self.gradients.set_requires_grad(node, holder, answer)
+
+
+def _functions(value: Abstract) -> list[Def]:
+    if value.kind is not Kind.FUNCTION:
+        return []
+    return [each for each in value.definitions if not isinstance(each, cst.ClassDef)]
+
+
+ENDS = frozenset({"print", "float", "int", "bool", "str", "len", "repr", "format", "range", "any", "all"})
+COLLECTIONS = frozenset({Kind.CONTAINER, Kind.PARAMETERS, Kind.STATE})

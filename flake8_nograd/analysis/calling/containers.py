@@ -1,0 +1,92 @@
+"""What containers take in and give out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import libcst as cst
+
+from ...facts import Kind, Purpose
+from ..collected import Arguments, filled, forwards_of, merge
+from ..context import Context
+from ..value import DATA, NONE, PLAIN, UNKNOWN, Abstract, computed, replace
+from .rows import Rows
+
+
+@dataclass(slots=True)
+class Containers:
+    """Methods of containers, and iteration."""
+
+    context: Context
+    rows: Rows
+
+    def method(self, node: cst.Call, receiver: Abstract, name: str, given: Arguments) -> Abstract:
+        """Call a method of a list, a dictionary, or a number."""
+        context = self.context
+        if name in {"append", "extend", "add", "insert", "appendleft", "update", "setdefault"}:
+            for each in given.all():
+                context.escapes(each)
+            self.put_into(node, receiver, given.all())
+            return NONE
+        if name == "items":
+            item = receiver.item or UNKNOWN
+            return Abstract(
+                kind=Kind.CONTAINER, item=Abstract(kind=Kind.CONTAINER, elements=(PLAIN, item)), forwards=item.forwards
+            )
+        if name in {"values", "copy"}:
+            return replace(receiver, elements=None, label="")
+        if name in {"get", "pop"}:
+            return replace(receiver.item or UNKNOWN, label="")
+        if name == "keys":
+            return PLAIN
+        self.rows.handed_on(node, f"{receiver.label}.{name}", given, known=True)
+        return Abstract(forwards=receiver.forwards | forwards_of(given.all()))
+
+    def put_into(self, node: cst.CSTNode, container: Abstract, values: list[Abstract]) -> None:
+        """Something is stored in a container: under its name, and for those who see it from elsewhere."""
+        context = self.context
+        path = container.label
+        purpose = Purpose.STORED if context.outlives(path) else Purpose.ACCUMULATED
+        for each in values:
+            context.use(each, node, purpose, into=path, added=_appended(node))
+        after = filled(container, values)
+        if path in context.state.names:
+            context.state.names[path] = after
+        learning = context.learning()
+        if learning is None or not path:
+            return
+        root, dot, rest = path.partition(".")
+        owner = context.here.owner
+        if root == "self" and owner is not None and dot and "." not in rest:
+            merge(context.learned.classes[owner].attributes, rest, after)
+        elif container.parameter is not None and not dot:
+            for each in values:
+                merge(learning.stores, container.parameter, each)
+        elif not dot and (path not in context.state.names or path in context.here.elsewhere):
+            context.learned.bind(context.scope_of(path), path, replace(after, parameter=None, identity=frozenset()))
+
+    def item(self, node: cst.CSTNode, value: Abstract) -> Abstract:
+        """What iterating over a value gives."""
+        self.context.consumes(value, node)
+        if value.kind is Kind.LOADER:
+            return replace(DATA, identity=frozenset({node}))
+        if value.elements:
+            result = value.elements[0]
+            for each in value.elements[1:]:
+                result = result | each
+            return replace(result, label="")
+        if value.item is not None:
+            return replace(value.item, forwards=value.item.forwards | value.forwards, identity=frozenset({node}))
+        if value.kind in {Kind.TENSOR, Kind.PARAMETER}:
+            return computed(node, [value], self.context.mode(), view=True)
+        if value.kind in {Kind.DATA, Kind.PLAIN}:
+            return replace(value, label="", constant=None, identity=frozenset({node}))
+        return Abstract(forwards=value.forwards, identity=frozenset({node}))
+
+
+def _appended(node: cst.CSTNode) -> cst.BaseExpression | None:
+    """What ``history.append(loss)`` adds."""
+    match node:
+        case cst.Call(func=cst.Attribute(attr=cst.Name(value="append" | "appendleft")), args=[cst.Arg(value=value)]):
+            return value
+    return None

@@ -1,0 +1,219 @@
+"""Calls of functions and classes of the file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import libcst as cst
+
+from ...facts import Evaluated, Kind, Role, ThreadCall
+from ...grad import KEEP, Answer
+from ..collected import Arguments, forwards_of, merge
+from ..context import Context
+from ..knowledge import Def, FunctionKnowledge, Run
+from ..value import UNKNOWN, Abstract, Leaving, replace
+from .containers import Containers
+from .handing import note_aliases, paths_inside, result_of, transfer
+from .rows import Rows
+
+
+@dataclass(slots=True)
+class Functions:
+    """Runs what the file defines."""
+
+    context: Context
+    rows: Rows
+    containers: Containers
+
+    def runs_now(self, manager: Abstract) -> None:
+        """A manager made by a function of the file is entered: its body runs."""
+        for definition in manager.definitions:
+            if manager.kind is Kind.SWITCH and not isinstance(definition, cst.ClassDef):
+                self.context.called(definition)
+
+    def _manager(self, callee: Abstract, given: Arguments) -> Abstract:
+        """Make a context manager with a generator of the file, which runs when it is entered."""
+        shift, leaving = KEEP, Leaving.RESTORES
+        for definition in callee.definitions:
+            known = self.context.known.functions.get(definition) if not isinstance(definition, cst.ClassDef) else None
+            if known is not None and known.yields is not None and known.own == KEEP:
+                # A decorator of torch takes its mode back at each yield.
+                shift, leaving = known.yields, Leaving.RESTORES if known.leaves == KEEP else Leaving.STAYS
+        for each in given.all():
+            self.context.escapes(each)
+        return Abstract(kind=Kind.SWITCH, shift=shift, leaving=leaving, definitions=callee.definitions)
+
+    def call(self, node: cst.Call, callee: Abstract, given: Arguments) -> Abstract:
+        """Call a function of the file."""
+        if callee.api == "contextmanager":
+            return self._manager(callee, given)
+        result: Abstract | None = None
+        for definition in callee.definitions:
+            if isinstance(definition, cst.ClassDef):
+                continue
+            each = self.one(node, definition, callee, given)
+            result = each if result is None else result | each
+        # What it gives is known from walking it under the modes of all its calls; what it only
+        # hands on, a wrapper's mode does not change.
+        return result or UNKNOWN
+
+    def one(self, node: cst.Call, definition: Def, callee: Abstract, given: Arguments) -> Abstract:
+        """Call one of the functions that a name may stand for."""
+        context = self.context
+        known = context.known.functions.get(definition)
+        learned = context.learned.functions.get(definition)
+        name = definition.name.value if isinstance(definition, cst.FunctionDef) else "<lambda>"
+        self.rows.call(node, name, callee.bound or UNKNOWN, given, definition)
+        if learned is None:
+            return UNKNOWN
+        context.called(definition, shift=callee.shift or KEEP)
+        bound = 1 if callee.bound is not None else 0
+        paths = paths_inside(learned.parameters, bound, callee, given)
+        if learned.node in context.learned.functions and not given.starred:
+            for position, each in enumerate(given.positional):
+                merge(learned.arguments, position + bound, each)
+            for key, each in given.keywords.items():
+                if key in learned.parameters:
+                    merge(learned.arguments, learned.parameters.index(key), each)
+        transfer(self.context, definition, paths)
+        note_aliases(learned, bound, given)
+        for each in given.all():
+            self.context.escapes(each)
+        if known is not None:
+            self._left_behind(node, known, bound, given, paths)
+        if known is None or known.returns is None:
+            return Abstract(forwards=forwards_of(given.all()), made_at=node)
+        if not known.is_generator and not known.decorators:
+            context.state.mode = context.state.mode.then(known.leaves)
+        return result_of(node, known.returns, bound, given, self._runs(node, definition, paths))
+
+    def _altered(self, tensor: Abstract, left: Abstract) -> None:
+        """A function of the file was given a tensor, and has changed it."""
+        context = self.context
+
+        def change(value: Abstract) -> Abstract:
+            return replace(
+                value,
+                requires_grad=left.requires_grad,
+                is_leaf=left.is_leaf,
+                leaf=left.leaf and (value.leaf or left.leaf),
+                cut=left.cut,
+                releafed=left.releafed,
+            )
+
+        context.change(tensor, change)
+        if tensor.label and tensor.kind is not Kind.MODEL:
+            context.state.names[tensor.label] = change(tensor)
+        if tensor.kind is Kind.PARAMETER and tensor.source:
+            frozen = {Answer.YES: Answer.NO, Answer.NO: Answer.YES}.get(left.requires_grad, Answer.UNKNOWN)
+            context.put("frozen", tensor.source, frozen)
+
+    def _left_behind(
+        self, node: cst.Call, known: FunctionKnowledge, bound: int, given: Arguments, paths: dict[str, str]
+    ) -> None:
+        """What a call changes, puts into containers, and binds names to, that are seen from here."""
+        context = self.context
+        for position, value in known.alters.items():
+            handed = given.at(position - bound, known.parameters[position])
+            if handed is not None:
+                self._altered(handed, value)
+        for (owner, what, path), setting in known.puts.items():
+            root, dot, rest = path.partition(".")
+            if owner is not known.node:
+                context.put_elsewhere(owner, what, path, setting)
+            elif paths.get(root):
+                context.put(what, paths[root] + dot + rest, setting.answer, Evaluated.CALLEE)
+        for position, value in known.stores.items():
+            container = given.at(position - bound, known.parameters[position])
+            if container is not None and container.label:
+                self.containers.put_into(node, container, [value])
+        for (scope, name), value in known.rebinds.items():
+            if scope is not context.here.scopes[0]:
+                context.rebinds(scope, name, value)
+            elif name in context.state.names:
+                context.state.names[name] |= value
+
+    def _runs(self, node: cst.Call, definition: Def, paths: dict[str, str]) -> bool:
+        """The forward passes that the callee runs for us."""
+        context = self.context
+        known = context.known.functions[definition]
+        seen: dict[tuple[str, str], Run] = {}
+        for run in known.runs:
+            if run.explicit or run.anchor in context.known.differentiated:
+                continue
+            root, dot, rest = run.path.partition(".")
+            outside = paths.get(root)
+            if outside is None and root in known.parameters:
+                continue
+            path = (outside or root) + dot + rest
+            seen.setdefault((path, run.method), run)
+        name = definition.name.value if isinstance(definition, cst.FunctionDef) else ""
+        if name in {"forward", "__call__"} and "self" in paths and (seen or self._is_module(paths["self"])):
+            # A module's own forward pass runs the module, not this or that part.
+            return self._runs_itself(node, paths["self"], name, definition)
+        for path, method in seen:
+            model = replace(UNKNOWN, kind=Kind.MODEL, label=path)
+            self.rows.forward(node, model, method, Answer.NO, definition)
+        return bool(seen)
+
+    def _is_module(self, path: str) -> bool:
+        """Whether something is said of an object that is said of modules alone: ``self.eval()``."""
+        return self.context.training_of(path).answer is not Answer.UNKNOWN
+
+    def _runs_itself(self, node: cst.Call, path: str, method: str, definition: Def) -> bool:
+        self.rows.forward(node, replace(UNKNOWN, kind=Kind.MODEL, label=path), method, Answer.NO, definition)
+        return True
+
+    def construct(self, node: cst.Call, callee: Abstract, given: Arguments) -> Abstract:
+        """Make an object of a class of the file."""
+        context = self.context
+        owner = next((each for each in callee.definitions if isinstance(each, cst.ClassDef)), None)
+        role = context.role(owner)
+        self.rows.call(node, callee.label, UNKNOWN, given)
+        kind = {
+            Role.MODULE: Kind.MODEL,
+            Role.LIGHTNING: Kind.MODEL,
+            Role.OPTIMIZER: Kind.OPTIMIZER,
+        }.get(role, Kind.INSTANCE)
+        made = Abstract(
+            kind=kind,
+            definitions=callee.definitions,
+            training=Answer.YES if kind is Kind.MODEL else Answer.UNKNOWN,
+            identity=frozenset({node}),
+            made_under=context.mode(),
+            made_at=node,
+        )
+        if owner is not None:
+            context.learned.classes[owner].made_under |= context.mode()
+        init = context.method(owner, "__init__") if owner is not None else None
+        if init is not None:
+            bound = replace(made, kind=Kind.FUNCTION, definitions=(init,), bound=replace(made, label=""))
+            self.one(node, init, bound, given)
+            known = context.known.functions.get(init)
+            if known is not None and kind is Kind.MODEL:
+                itself = known.parameters[0]
+                training = known.puts.get((init, "training", itself))
+                frozen = known.puts.get((init, "frozen", itself))
+                made = replace(
+                    made,
+                    training=made.training if training is None else training.answer,
+                    frozen=made.frozen if frozen is None else frozen.answer,
+                )
+        else:
+            self.rows.handed_on(node, callee.label, given)
+        return made
+
+    def in_a_thread(self, node: cst.Call, given: Arguments) -> None:
+        """Functions are handed to another thread: grad mode is not inherited."""
+        context = self.context
+        for each in given.all():
+            if each.kind is not Kind.FUNCTION:
+                context.escapes(each)
+                continue
+            for definition in each.definitions:
+                if isinstance(definition, cst.ClassDef):
+                    continue
+                context.called(definition, fresh=True, shift=each.shift or KEEP)
+                known = context.known.functions.get(definition)
+                if known is not None and known.row is not None:
+                    context.recorder.write(ThreadCall(node, context.place(), known.row))

@@ -1,0 +1,153 @@
+"""Calls that start a backward pass, or say what takes part in one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import libcst as cst
+
+from ... import naming
+from ...facts import Backward, Differentiation, Kind, Leaf, ModeSwitch, Purpose
+from ...grad import Answer, GradMode
+from ..collected import Arguments, flat
+from ..context import Context
+from ..value import NONE, PLAIN, UNKNOWN, Abstract, replace, was_computed
+from .rows import Rows
+
+
+@dataclass(slots=True)
+class Gradients:
+    """Backward passes, ``requires_grad``, training mode, buffers."""
+
+    context: Context
+    rows: Rows
+
+    def backward(self, node: cst.Call, receiver: Abstract, name: str, given: Arguments) -> Abstract:
+        """``loss.backward()``, and helpers that are handed the loss."""
+        context = self.context
+        helper = name == "manual_backward" or receiver.kind in {
+            Kind.SCALER,
+            Kind.OPTIMIZER,
+            Kind.MODEL,
+            Kind.INSTANCE,
+            Kind.API,
+        }
+        if not helper and given.positional and not receiver.forwards and receiver.kind is Kind.UNKNOWN:
+            helper = naming.sounds_like_scaler(receiver.label) or given.positional[0].kind is Kind.TENSOR
+        target = receiver
+        how = Differentiation.BACKWARD
+        if helper:
+            if not given.positional:
+                return PLAIN
+            target, how = given.positional[0], Differentiation.HELPER
+        context.recorder.write(Backward(node, context.place(), target.fact(), how))
+        context.use(target, node, Purpose.GRADIENT)
+        return NONE
+
+    def differentiate(self, node: cst.Call, name: str, given: Arguments) -> Abstract:
+        """``torch.autograd.grad`` and its like."""
+        context = self.context
+        how = Differentiation.FUNCTIONAL
+        if name == "torch.autograd.backward":
+            how = Differentiation.AUTOGRAD_BACKWARD
+        elif name == "torch.autograd.grad":
+            how = Differentiation.AUTOGRAD_GRAD
+        keyword = "tensors" if how is Differentiation.AUTOGRAD_BACKWARD else "outputs"
+        target = given.at(0, keyword) or UNKNOWN
+        for each in flat([target]):
+            context.recorder.write(Backward(node, context.place(), each.fact(), how, name))
+        for each in given.all():
+            context.use(each, node, Purpose.GRADIENT)
+            context.escapes(each)
+        if how is Differentiation.AUTOGRAD_BACKWARD:
+            return NONE
+        inputs = given.at(1, "inputs")
+        item = Abstract(kind=Kind.TENSOR, made_under=context.mode(), made_at=node)
+        count = len(inputs.elements) if inputs is not None and inputs.elements is not None else None
+        return Abstract(kind=Kind.CONTAINER, item=item, elements=None if count is None else (item,) * count)
+
+    def mode_switch(self, node: cst.Call, receiver: Abstract, name: str, given: Arguments) -> Abstract:
+        """``model.eval()``, ``model.train(mode)``."""
+        context = self.context
+        answer = Answer.NO if name == "eval" else Answer.YES
+        if name == "train":
+            flag = given.at(0, "mode")
+            if flag is not None:
+                answer = Answer.UNKNOWN
+                if isinstance(flag.constant, bool):
+                    answer = Answer.YES if flag.constant else Answer.NO
+        elif given.all():
+            return UNKNOWN
+        plain_train = name == "train" and not given.all() and receiver.kind is Kind.UNKNOWN
+        if plain_train and not given.is_statement:
+            return UNKNOWN
+        if receiver.kind is Kind.UNKNOWN and (given.is_statement or naming.sounds_like_model(receiver.label)):
+            context.evidence(receiver.label)
+        context.recorder.write(ModeSwitch(node, context.place(), receiver.fact(), answer))
+        if receiver.label:
+            context.put("training", receiver.label, answer)
+        return replace(receiver, training=answer, kind=Kind.MODEL if receiver.kind is Kind.UNKNOWN else receiver.kind)
+
+    def requires_grad(self, node: cst.Call, receiver: Abstract, given: Arguments) -> Abstract:
+        """``x.requires_grad_(flag)``."""
+        flag = given.at(0, "requires_grad")
+        answer = Answer.YES
+        if flag is not None:
+            answer = Answer.UNKNOWN
+            if isinstance(flag.constant, bool):
+                answer = Answer.YES if flag.constant else Answer.NO
+        self.rows.call(node, ".requires_grad_", receiver, given)
+        # Of what requires gradients already it changes nothing, where the attribute cannot be set.
+        refuses = receiver.requires_grad is not Answer.NO
+        return self.set_requires_grad(node, receiver, answer, anew=not refuses)
+
+    def set_requires_grad(
+        self, node: cst.CSTNode, receiver: Abstract, answer: Answer, *, anew: bool = True
+    ) -> Abstract:
+        """``x.requires_grad_(...)`` and ``x.requires_grad = ...``; ``anew``: it had none, or this raises."""
+        context = self.context
+        frozen = {Answer.YES: Answer.NO, Answer.NO: Answer.YES}.get(answer, Answer.UNKNOWN)
+        if receiver.kind is Kind.MODEL:
+            if receiver.label:
+                context.put("frozen", receiver.label, frozen)
+            return replace(receiver, frozen=frozen)
+        if receiver.kind is Kind.PARAMETER and receiver.source:
+            context.put("frozen", receiver.source, frozen)
+        if receiver.kind is Kind.PARAMETERS:
+            return receiver
+
+        def change(value: Abstract) -> Abstract:
+            return replace(
+                value,
+                kind=Kind.TENSOR if value.kind in {Kind.UNKNOWN, Kind.DATA} else value.kind,
+                requires_grad=answer,
+                cut=None,
+                leaf=(value.leaf or Leaf.REQUIRES_GRAD) if answer is Answer.YES and leaf else None,
+                is_leaf=Answer.YES if leaf else value.is_leaf,
+                releafed=releafed,
+            )
+
+        leaf = receiver.is_leaf is Answer.YES or receiver.kind is Kind.DATA
+        releafed = receiver.releafed
+        if answer is Answer.YES:
+            context.meets(node, "requires_grad", [receiver])
+        if anew:
+            raises = receiver.is_inference is Answer.YES and not context.mode() & GradMode.INFERENCE
+            releafed = node if answer is Answer.YES and was_computed(receiver) and not raises else None
+        context.change(receiver, change)
+        changed = change(receiver)
+        if receiver.label:
+            context.state.hold(receiver.label, changed, receiver)
+        return changed
+
+    def register_buffer(self, given: Arguments) -> None:
+        """``self.register_buffer("weight", ...)``: an attribute that no optimizer trains."""
+        context = self.context
+        name = given.at(0, "name")
+        if name is None or not isinstance(name.constant, str) or context.here.owner is None:
+            return
+        buffer = Abstract(kind=Kind.TENSOR, requires_grad=Answer.NO, is_leaf=Answer.YES)
+        attributes = context.learned.classes[context.here.owner].attributes
+        known = attributes.get(name.constant)
+        attributes[name.constant] = buffer if known is None else known | buffer
+        context.state.names[f"self.{name.constant}"] = buffer

@@ -1,0 +1,96 @@
+"""What a function of the file is handed, and what comes back."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from ...facts import Evaluated, Kind
+from ...grad import Answer
+from ..collected import Arguments, forwards_of
+from ..context import Context
+from ..knowledge import Def, FunctionKnowledge
+from ..state import Setting, setting_of
+from ..value import Abstract, replace
+
+
+def note_aliases(learned: FunctionKnowledge, bound: int, given: Arguments) -> None:
+    """Which parameters get one object; what a ``*args`` gathers is none."""
+    count = len(learned.parameters)
+    handed = [(position, each) for position, each in enumerate(given.positional, bound) if position < count]
+    handed += [
+        (learned.parameters.index(key), each) for key, each in given.keywords.items() if key in learned.parameters
+    ]
+    for index, (position, each) in enumerate(handed):
+        for other, held in handed[:index]:
+            if each.identity & held.identity:
+                learned.aliases.add(frozenset({position, other}))
+
+
+def paths_inside(parameters: tuple[str, ...], bound: int, callee: Abstract, given: Arguments) -> dict[str, str]:
+    """From access paths inside the function to paths here."""
+    paths = {}
+    if callee.bound is not None and parameters:
+        paths[parameters[0]] = callee.bound.label
+    for position, each in enumerate(given.positional):
+        if position + bound < len(parameters) and each.label:
+            paths[parameters[position + bound]] = each.label
+    for key, each in given.keywords.items():
+        if each.label:
+            paths[key] = each.label
+    return paths
+
+
+def transfer(context: Context, definition: Def, paths: dict[str, str]) -> None:
+    """Let the callee know what its models are in."""
+    state = context.state
+    learned = context.learned.functions[definition]
+    for what, table in (("training", state.training), ("frozen", state.frozen)):
+        mapped = {}
+        for inside, outside in paths.items():
+            setting = setting_of(table, outside)
+            if setting.answer is not Answer.UNKNOWN:
+                mapped[inside] = setting
+            for path, part in table.items():
+                if path.startswith(outside + "."):
+                    mapped[inside + path[len(outside) :]] = part
+        for path, setting in table.items():
+            root = path.split(".")[0]
+            if root not in learned.parameters and root != "self":
+                mapped.setdefault(path, setting)
+        mapped = {path: Setting(setting.answer, _by_caller(setting)) for path, setting in mapped.items()}
+        before = learned.training if what == "training" else learned.frozen
+        if before is not None:
+            mapped = {
+                path: setting_of(before, path) | setting_of(mapped, path)
+                for path in sorted(before.keys() | mapped.keys())
+            }
+        if what == "training":
+            learned.training = mapped
+        else:
+            learned.frozen = mapped
+
+
+def result_of(node: cst.Call, returns: Abstract, bound: int, given: Arguments, runs: bool) -> Abstract:
+    """What a call gives: what the function returns, with the arguments in place of its parameters."""
+    forwards = returns.forwards | ({node} if runs else frozenset())
+    if returns.kind is not Kind.PLAIN:
+        forwards |= forwards_of(given.all())
+    if returns.parameter is not None:
+        handed = given.at(returns.parameter - bound)
+        if handed is not None:
+            return replace(handed, forwards=handed.forwards | forwards, parameter=None)
+    elements = returns.elements
+    if elements is not None:
+        elements = tuple(result_of(node, each, bound, given, runs) for each in elements)
+    return replace(
+        returns,
+        forwards=frozenset() if returns.kind is Kind.PLAIN else forwards,
+        elements=elements,
+        label="",
+        parameter=None,
+        identity=frozenset({node}),
+    )
+
+
+def _by_caller(setting: Setting) -> Evaluated:
+    return Evaluated.CALLER if setting.where in {Evaluated.HERE, Evaluated.CALLER} else setting.where

@@ -1,0 +1,133 @@
+"""Calls of functions and classes of libraries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import libcst as cst
+
+from ... import naming, torch_api
+from ...facts import Kind, Loss, Manner, Purpose
+from ...grad import KEEP, Answer, GradMode, Shift
+from ..collected import Arguments, flat, forwards_of
+from ..context import Context
+from ..switching import OFF, switch_of
+from ..value import NONE, PLAIN, UNKNOWN, Abstract, Leaving, computed, detached, nameless, replace
+from .builtin_functions import BuiltinFunctions
+from .functions import Functions
+from .gradients import Gradients
+from .making import made, tensor_of
+from .rows import Rows
+from .tensors import PAIRS, Tensors
+
+
+@dataclass(slots=True)
+class Library:
+    """What torch's and others' functions do."""
+
+    context: Context
+    rows: Rows
+    functions: Functions
+    gradients: Gradients
+    tensors: Tensors
+    builtins: BuiltinFunctions
+
+    def call(self, node: cst.Call, name: str, given: Arguments) -> Abstract:
+        """Call a function or class of a library."""
+        context = self.context
+        mode = context.mode()
+        if name in torch_api.SWITCHES:
+            return replace(switch_of(name, given), identity=frozenset({node}))
+        if name.startswith("builtins."):
+            return self.builtins.call(node, name.removeprefix("builtins."), given)
+        self.rows.call(node, name, UNKNOWN, given)
+        if name in torch_api.DIFFERENTIATORS:
+            return self.gradients.differentiate(node, name, given)
+        if name == "torch.is_grad_enabled":
+            return replace(PLAIN, shift=context.state.mode, made_at=node)
+        if name in {"contextlib.ExitStack", "contextlib.AsyncExitStack"}:
+            return Abstract(kind=Kind.SWITCH, shift=KEEP)
+        if torch_api.runs_in_a_thread(name):
+            self.functions.in_a_thread(node, given)
+            return Abstract(api=name)
+        if name in torch_api.NEUTRAL_CONTEXTS and name not in {"tqdm.tqdm", "tqdm.auto.tqdm"}:
+            return Abstract(kind=Kind.SWITCH, shift=KEEP, leaving=Leaving.NOTHING, api=name)
+        if name.rsplit(".", 1)[-1] in context.recorder.settings.no_grad_wrappers:
+            return Abstract(kind=Kind.SWITCH, shift=OFF, api=name)
+        model = made(self.context, node, name, given)
+        if model is not None:
+            return model
+        last = name.rsplit(".", 1)[-1]
+        if name.startswith(("torch.", "torch_")):
+            return self._torch(node, name, last, given, mode)
+        if last in ITERATORS and given.positional:
+            return nameless(given.positional[0])
+        if last in {"deepcopy", "copy"} and given.positional:
+            copied = context.settled(given.positional[0])
+            return replace(copied, label="", identity=frozenset({node}), forwards=frozenset())
+        if name == "functools.partial" and given.positional:
+            return given.positional[0]
+        if name.startswith(("numpy.", "np.", "math.", "os.", "json.", "random.", "time.", "logging.")):
+            for each in given.all():
+                context.use(each, node, Purpose.VALUE, callee=name)
+                context.escapes(each)
+            return PLAIN
+        if naming.sounds_like_no_grad(last):
+            return Abstract(
+                kind=Kind.SWITCH, shift=Shift(GradMode.UNKNOWN, GradMode.UNKNOWN, GradMode.UNKNOWN), api=name
+            )
+        self.rows.handed_on(node, name, given)
+        if name in torch_api.SELF_GUARDED_CALLABLES:
+            return Abstract(api="", kind=Kind.UNKNOWN, made_at=node)
+        return Abstract(forwards=forwards_of(given.all()), made_under=mode, made_at=node, identity=frozenset({node}))
+
+    def _torch(self, node: cst.Call, name: str, last: str, given: Arguments, mode: GradMode) -> Abstract:
+        context = self.context
+        plain = name.count(".") == 1
+        if "out" in given.keywords:
+            self.tensors.write(node, given.keywords["out"], Manner.OUT, "out", given.positional)
+        if name.startswith(torch_api.FOREACH_PREFIX) and last.endswith("_") and given.positional:
+            target = given.positional[0]
+            for each in target.elements or (target.item or target,):
+                self.tensors.write(node, each, Manner.FOREACH, last, given.positional[1:])
+            return NONE
+        operation = torch_api.in_place_function(name) or ("inplace=True" if _is_true(given.at(-1, "inplace")) else "")
+        if operation and given.positional:
+            self.tensors.write(node, given.positional[0], Manner.METHOD, operation, given.positional[1:])
+            return given.positional[0]
+        if (plain and last in torch_api.FACTORIES) or name == "torch.autograd.Variable":
+            return tensor_of(self.context, node, name, given, mode)
+        if name.startswith("torch.nn.init."):
+            return given.positional[0] if given.positional else UNKNOWN
+        if plain and last in torch_api.NON_DIFFERENTIABLE:
+            for each in given.all():
+                context.use(each, node, Purpose.VALUE, callee=last)
+            return detached(node, Loss.NON_DIFFERENTIABLE, given.at(0) or UNKNOWN, mode)
+        if name in {"torch.save", "torch.manual_seed"}:
+            return NONE
+        if plain and last in torch_api.PLAIN_FUNCTIONS and given.positional:
+            for each in given.all():
+                context.use(each, node, Purpose.VALUE, callee=last)
+            return PLAIN
+        operands = flat([each for each in given.all() if each.kind is not Kind.PLAIN])
+        if plain and last in torch_api.VIEW_FUNCTIONS:
+            return computed(node, operands[:1], mode, view=True)
+        if torch_api.is_differentiable_function(name):
+            context.meets(node, last if plain else name, operands)
+            result = replace(computed(node, operands, mode), kind=Kind.TENSOR)
+            if last in torch_api.MAYBE_VIEW_FUNCTIONS or "dropout" in last:
+                result = replace(result, is_inference=Answer.UNKNOWN)
+            elif mode is GradMode.INFERENCE:
+                result = replace(result, is_inference=Answer.YES)
+            if last in PAIRS and (len(given.positional) > 1 or "dim" in given.keywords):
+                return replace(result, elements=(result, detached(node, Loss.NON_DIFFERENTIABLE, result, mode)))
+            return result
+        self.rows.handed_on(node, name, given, known=name.startswith("torch.nn.utils"))
+        return Abstract(forwards=forwards_of(given.all()), made_under=mode, made_at=node, identity=frozenset({node}))
+
+
+def _is_true(flag: Abstract | None) -> bool:
+    return flag is not None and flag.constant is True
+
+
+ITERATORS = frozenset({"tqdm", "trange", "track", "progress_bar", "islice", "cycle", "chain", "prefetch"})

@@ -1,0 +1,142 @@
+"""Methods of values whose class is not in the file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import libcst as cst
+
+from ... import naming, torch_api
+from ...facts import Form, Kind, Switch
+from ...grad import ANYTHING, ENABLE_GRAD, KEEP, Answer, GradMode
+from ..collected import Arguments, forwards_of, tupled
+from ..context import Context
+from ..switching import changed, switch_of
+from ..value import PLAIN, UNKNOWN, Abstract, replace
+from .containers import Containers
+from .functions import Functions
+from .gradients import Gradients
+from .models import Models
+from .rows import Rows
+from .tensors import Tensors
+
+
+@dataclass(slots=True)
+class Methods:
+    """Finds out what a method means by its name and by what it is called on."""
+
+    context: Context
+    rows: Rows
+    containers: Containers
+    functions: Functions
+    models: Models
+    gradients: Gradients
+    tensors: Tensors
+
+    def call(self, node: cst.Call, receiver: Abstract, name: str, given: Arguments) -> Abstract:
+        """Call a method of a value whose class is not in the file."""
+        context = self.context
+        path = receiver.label
+        if name in torch_api.MODULE_EVIDENCE_METHODS and receiver.kind in {Kind.UNKNOWN, Kind.DATA, Kind.TENSOR}:
+            context.evidence(path)
+        special = self._protocol(node, receiver, name, given)
+        if special is not None:
+            return special
+        if receiver.kind is Kind.MODEL:
+            return self.models.method(node, receiver, name, given)
+        if receiver.kind in {Kind.CONTAINER, Kind.STATE, Kind.PARAMETERS, Kind.PLAIN}:
+            return self.containers.method(node, receiver, name, given)
+        if receiver.kind in {Kind.OPTIMIZER, Kind.LOADER, Kind.SCALER, Kind.INSTANCE, Kind.CRITERION}:
+            self.rows.call(node, f".{name}", receiver, given)
+            self.rows.handed_on(node, f"{path}.{name}", given, known=receiver.kind is Kind.OPTIMIZER)
+            if receiver.kind is Kind.SCALER and name in {"scale", "unscale"} and given.positional:
+                return replace(given.positional[0], label="")
+            return Abstract(forwards=forwards_of(given.all()), made_at=node)
+        return self.tensors.method(node, receiver, name, given)
+
+    def _protocol(self, node: cst.Call, receiver: Abstract, name: str, given: Arguments) -> Abstract | None:
+        """Methods that mean the same on whatever has them."""
+        context = self.context
+        if name == "__enter__" and receiver.kind is Kind.SWITCH:
+            return self._enter(node, receiver)
+        if name == "__exit__" and receiver.kind is Kind.SWITCH:
+            context.state.mode = changed(context.state.mode, ANYTHING)
+            return UNKNOWN
+        default_pool = name == "run_in_executor" and given.positional and given.positional[0].is_none
+        if default_pool or torch_api.runs_in_a_thread(f"{receiver.api}.{name}"):
+            self.rows.call(node, f".{name}", receiver, given)
+            self.functions.in_a_thread(node, given)
+            return UNKNOWN
+        if name in {"backward", "manual_backward"}:
+            return self.gradients.backward(node, receiver, name, given)
+        if name in {"eval", "train"} and receiver.kind not in {Kind.API, Kind.CONTAINER, Kind.PLAIN, Kind.TENSOR}:
+            return self.gradients.mode_switch(node, receiver, name, given)
+        listed = name in {"parameters", "named_parameters", "trainable_parameters"}
+        if listed and (not receiver.api or receiver.kind is Kind.MODEL):
+            single = context.parameter(node, receiver)
+            item = single
+            if name == "named_parameters":
+                item = Abstract(kind=Kind.CONTAINER, elements=(PLAIN, single))
+            return Abstract(kind=Kind.PARAMETERS, item=item, source=receiver.label, made_at=node)
+        if name in torch_api.MODULE_GIVES_MODULES and receiver.kind is Kind.MODEL:
+            part = Abstract(kind=Kind.MODEL, training=context.training_of(receiver.label).answer)
+            if name.startswith("named_"):
+                part = tupled([PLAIN, part])
+            return Abstract(kind=Kind.CONTAINER, item=part)
+        if name == "requires_grad_":
+            return self.gradients.requires_grad(node, receiver, given)
+        if name == "apply":
+            # Of a module, or a table: calls the function now, once for each part.
+            for each in given.all():
+                for definition in each.definitions:
+                    if each.kind is Kind.FUNCTION and not isinstance(definition, cst.ClassDef):
+                        context.called(definition, shift=each.shift or KEEP)
+        if name == "register_buffer" and receiver.label == "self":
+            self.gradients.register_buffer(given)
+        if name == "state_dict":
+            return Abstract(kind=Kind.STATE, requires_grad=Answer.NO)
+        if name in torch_api.HOOK_REGISTRARS:
+            for each in given.all():
+                context.framework_calls(each, GradMode.NOT_INFERENCE)
+            self.rows.call(node, f".{name}", receiver, given)
+            return UNKNOWN
+        if name == "enter_context" and given.positional:
+            return self._enter(node, given.positional[0])
+        if name == "step" and receiver.kind in {Kind.OPTIMIZER, Kind.UNKNOWN, Kind.SCALER}:
+            self.rows.call(node, ".step", receiver, given)
+            for each in given.all():
+                for definition in each.definitions:
+                    if not isinstance(definition, cst.ClassDef):
+                        context.called(definition, shift=ENABLE_GRAD)
+            return PLAIN
+        if name == "scale" and naming.sounds_like_scaler(receiver.label) and given.positional:
+            return replace(given.positional[0], label="")
+        return None
+
+    def _enter(self, node: cst.Call, entered: Abstract) -> Abstract:
+        context = self.context
+        called = entered.kind is not Kind.API
+        if not called and entered.api in torch_api.SWITCHES:
+            # stack.enter_context(torch.no_grad) raises; taken as what was meant.
+            entered = switch_of(entered.api, Arguments([], {}))
+        if entered.kind is Kind.SWITCH and entered.shift is not None:
+            before = context.mode()
+            self.functions.runs_now(entered)
+            context.state.mode = changed(context.state.mode, entered.shift)
+            if entered.api in torch_api.SWITCHES:
+                function = context.function()
+                context.recorder.write(
+                    Switch(
+                        node if called else node.args[0].value,
+                        context.here.statement,
+                        entered.api,
+                        Form.ENTERED,
+                        called,
+                        before,
+                        context.mode(),
+                        None if function is None else function.row,
+                        context.place(),
+                        entered.shift.enables,
+                    )
+                )
+        return entered

@@ -1,0 +1,110 @@
+"""Forward passes, and other methods of models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import libcst as cst
+
+from ... import torch_api
+from ...facts import Cut, Kind, Loss
+from ...grad import Answer, GradMode
+from ..collected import Arguments, flat, forwards_of, merge
+from ..context import Context
+from ..value import DATA, UNKNOWN, Abstract, cut_by, replace
+from .handing import result_of
+from .rows import Rows
+
+
+@dataclass(slots=True)
+class Models:
+    """Runs models."""
+
+    context: Context
+    rows: Rows
+
+    def forward(self, node: cst.Call, model: Abstract, method: str, given: Arguments) -> Abstract:
+        """Run a model."""
+        context = self.context
+        owner = next((each for each in model.definitions if isinstance(each, cst.ClassDef)), None)
+        name = "forward" if method == "__call__" else method
+        definition = context.method(owner, name) if owner is not None else None
+        known = None
+        if definition is not None:
+            known = context.known.functions.get(definition)
+            context.called(definition)
+            learned = context.learned.functions.get(definition)
+            if learned is not None:
+                for position, each in enumerate(given.positional):
+                    if not given.starred:
+                        merge(learned.arguments, position + 1, each)
+        inputs = given.all()
+        needs = Answer.YES if any(_differentiable_input(each) for each in inputs) else Answer.NO
+        self.rows.forward(node, model, method, needs, None, discarded=given.is_statement, invented=_invented(inputs))
+        if definition is None:
+            context.meets(node, "forward", inputs)
+        for each in inputs:
+            context.escapes(each)
+        mode = context.mode()
+        frozen = context.frozen(model)
+        forwards = forwards_of(inputs) | {node}
+        if known is not None and known.returns is not None:
+            return replace(
+                result_of(node, known.returns, 1, given, runs=True), forwards=known.returns.forwards | forwards
+            )
+        cut = cut_by(mode, node)
+        requires = Answer.UNKNOWN
+        if cut is not None:
+            requires = Answer.NO
+        elif model.kind is Kind.UNKNOWN:
+            requires = Answer.UNKNOWN
+        elif mode is GradMode.ON and frozen is not Answer.YES and not context.perhaps_frozen(model):
+            requires = Answer.YES
+        elif frozen is Answer.YES and all(each.requires_grad is Answer.NO for each in inputs):
+            requires = Answer.NO
+        inference = Answer.UNKNOWN
+        if mode is GradMode.INFERENCE and model.kind is Kind.MODEL and name == "forward":
+            inference = Answer.YES
+        elif not mode & GradMode.INFERENCE and all(each.is_inference is not Answer.YES for each in inputs):
+            inference = Answer.NO
+        return Abstract(
+            kind=Kind.TENSOR,
+            requires_grad=requires,
+            is_leaf=Answer.NO if requires is Answer.YES else Answer.UNKNOWN,
+            is_inference=inference,
+            cut=cut,
+            made_under=mode,
+            made_at=node,
+            forwards=forwards,
+            identity=frozenset({node}),
+        )
+
+    def method(self, node: cst.Call, model: Abstract, name: str, given: Arguments) -> Abstract:
+        """Call a method of a model whose class is not in the file."""
+        context = self.context
+        if name in torch_api.MODULE_RETURNS_SELF:
+            return model
+        if name in torch_api.MODULE_METHODS_NOT_FORWARD:
+            self.rows.call(node, f".{name}", model, given)
+            for each in given.all():
+                context.escapes(each)
+            return UNKNOWN
+        if name in torch_api.SELF_GUARDED_METHODS:
+            self.rows.call(node, f".{name}", model, given)
+            return replace(DATA, cut=Cut(Loss.NO_GRAD, node))
+        return self.forward(node, model, name, given)
+
+
+def _differentiable_input(value: Abstract) -> bool:
+    return value.requires_grad is Answer.YES and value.kind in {Kind.TENSOR, Kind.PARAMETER} and value.leaf is not None
+
+
+def _invented(values: list[Abstract]) -> bool:
+    """Whether tensors are made of noise or constants."""
+    made = [each.cut.at for each in flat(values) if each.cut is not None and each.cut.how is Loss.FACTORY]
+    return 0 < len(made) == len(values) and all(
+        isinstance(each, cst.Call)
+        and isinstance(each.func, cst.Attribute)
+        and each.func.attr.value in torch_api.INVENTING
+        for each in made
+    )

@@ -1,0 +1,85 @@
+"""The rows that calls have in the tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import libcst as cst
+
+from ...facts import Call, Evaluated, Forward, Purpose
+from ...grad import Answer, GradMode
+from ..collected import Arguments
+from ..context import Context
+from ..knowledge import Def, Run
+from ..value import Abstract
+
+
+@dataclass(slots=True)
+class Rows:
+    """Writes down calls and forward passes."""
+
+    context: Context
+
+    def call(
+        self, node: cst.Call, name: str, receiver: Abstract, given: Arguments, function: Def | None = None
+    ) -> None:
+        """The row of a call."""
+        known = self.context.known.functions.get(function) if function is not None else None
+        self.context.recorder.write(
+            Call(
+                node,
+                self.context.place(),
+                name,
+                receiver.fact(),
+                tuple(each.fact() for each in given.positional),
+                tuple((key, each.fact()) for key, each in given.keywords.items()),
+                known.row if known is not None else None,
+                given.is_statement,
+            )
+        )
+
+    def forward(
+        self,
+        node: cst.Call,
+        model: Abstract,
+        method: str,
+        inputs: Answer,
+        via: Def | None,
+        *,
+        discarded: bool = False,
+        invented: bool = False,
+    ) -> None:
+        """The row of a forward pass; ``via`` is the function of the file that runs it."""
+        context = self.context
+        setting = context.training(model)
+        through = context.known.functions.get(via) if via is not None else None
+        context.recorder.write(
+            Forward(
+                node,
+                context.place(),
+                model.fact(),
+                setting.answer,
+                setting.where if setting.answer is not Answer.UNKNOWN else Evaluated.NOT,
+                context.frozen(model),
+                inputs,
+                method,
+                None if through is None else through.row,
+                discarded,
+                invented,
+            )
+        )
+        learning = context.learning()
+        if learning is not None:
+            learning.forwards.add(node)
+        if discarded and method not in {"__call__", "forward"}:
+            return
+        if learning is not None and model.label and learning.own.then(context.state.mode).on is GradMode.ON:
+            explicit = setting.where is Evaluated.HERE and setting.answer is not Answer.UNKNOWN
+            learning.runs[Run(model.label, method, explicit, node)] = None
+
+    def handed_on(self, node: cst.Call, name: str, given: Arguments, *, known: bool = False) -> None:
+        """The arguments are used by what is called, which may keep them."""
+        for each in given.all():
+            self.context.escapes(each)
+            if not known:
+                self.context.use(each, node, Purpose.CALL, callee=name)

@@ -1,0 +1,174 @@
+"""Methods of tensors, and changes in place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import libcst as cst
+
+from ... import torch_api
+from ...facts import Cut, Kind, Loss, Manner, Purpose, Write
+from ...grad import Answer, GradMode
+from ..collected import Arguments, flat, forwards_of
+from ..context import Context
+from ..value import PLAIN, UNKNOWN, Abstract, computed, detached, replace, rescaled, written
+from .containers import Containers
+from .functions import Functions
+from .rows import Rows
+
+
+@dataclass(slots=True)
+class Tensors:
+    """Methods of tensors, and of what may be one."""
+
+    context: Context
+    rows: Rows
+    containers: Containers
+    functions: Functions
+
+    def method(self, node: cst.Call, receiver: Abstract, name: str, given: Arguments) -> Abstract:
+        """Call a method of a tensor, or of what is not known."""
+        context = self.context
+        mode = context.mode()
+        if (
+            name in {"append", "extend", "add", "appendleft", "put", "update", "insert"}
+            and receiver.kind is Kind.UNKNOWN
+        ):
+            if name != "add" or given.is_statement:
+                for each in given.all():
+                    context.escapes(each)
+                if name in {"update", "add"}:
+                    self.rows.handed_on(node, f"{receiver.label}.{name}", given)
+                else:
+                    self.containers.put_into(node, receiver, given.all())
+                self.rows.call(node, f".{name}", receiver, given)
+                return Abstract(forwards=receiver.forwards | forwards_of(given.all()))
+        if name in {"items", "values"} and receiver.kind is Kind.UNKNOWN:
+            return self.containers.method(node, receiver, name, given)
+        if name in torch_api.PLAIN_METHODS:
+            context.use(receiver, node, Purpose.VALUE, callee=name)
+            how = Loss.ITEM if name in {"item", "tolist"} else Loss.NUMPY
+            return replace(PLAIN, cut=Cut(how, node))
+        if name in {"detach", "detach_"}:
+            context.use(receiver, node, Purpose.VALUE, callee=name)
+            self.rows.call(node, f".{name}", receiver, given)
+            result = replace(detached(node, Loss.DETACH, receiver, mode), is_view=True)
+            if name == "detach_" and mode is GradMode.INFERENCE:
+                return receiver  # There it changes nothing.
+            if name == "detach_":
+                result = replace(result, is_view=receiver.is_view, made_under=receiver.made_under)
+                if receiver.kind is Kind.PARAMETER:
+                    result = replace(result, kind=Kind.PARAMETER)
+                if mode & GradMode.INFERENCE:
+                    result = result | receiver
+                context.change(receiver, lambda value: replace(result, label=value.label))
+                if receiver.label:
+                    context.state.hold(receiver.label, replace(result, label=receiver.label), receiver)
+            return result
+        if torch_api.changes_in_place(name):
+            return self._in_place(node, receiver, name, given)
+        if name in torch_api.NON_DIFFERENTIABLE:
+            context.use(receiver, node, Purpose.VALUE, callee=name)
+            return detached(node, Loss.NON_DIFFERENTIABLE, receiver, mode)
+        operands = [receiver, *(each for each in given.all() if each.kind is not Kind.PLAIN)]
+        if name in torch_api.VIEW_METHODS:
+            return _like(receiver, computed(node, [receiver], mode, view=True))
+        if name in torch_api.MAYBE_VIEW_METHODS:
+            if receiver.kind is Kind.UNKNOWN and receiver.api:
+                return UNKNOWN
+            result = _like(receiver, computed(node, [receiver], mode, view=True))
+            under = result.made_under | receiver.made_under
+            inference = Answer.UNKNOWN
+            if mode is GradMode.INFERENCE and receiver.is_inference is Answer.YES:
+                inference = Answer.YES
+            elif not mode & GradMode.INFERENCE and receiver.is_inference is Answer.NO:
+                inference = Answer.NO
+            return replace(result, is_leaf=Answer.UNKNOWN, is_inference=inference, made_under=under, leaf=None)
+        if name in torch_api.DIFFERENTIABLE_METHODS:
+            context.meets(node, name, operands)
+            result = _like(receiver, computed(node, operands, mode))
+            if name in SUMS:
+                result = rescaled(result, operands)
+            if name in PAIRS and (given.positional or "dim" in given.keywords):
+                indices = detached(node, Loss.NON_DIFFERENTIABLE, receiver, mode)
+                return replace(result, elements=(result, indices))
+            return result
+        self.rows.call(node, f".{name}", receiver, given)
+        self.rows.handed_on(node, f"{receiver.label}.{name}" if receiver.label else f".{name}", given)
+        owners = context.known.owners_of(name) if receiver.kind is Kind.UNKNOWN and not receiver.api else []
+        if len(owners) == 1 and name not in COMMON_METHODS and owners[0] is not context.here.function:
+            bound = replace(receiver, kind=Kind.FUNCTION, definitions=(owners[0],), bound=receiver)
+            return self.functions.one(node, owners[0], bound, given)
+        return Abstract(forwards=receiver.forwards | forwards_of(given.all()), made_under=mode, made_at=node)
+
+    def _in_place(self, node: cst.Call, receiver: Abstract, name: str, given: Arguments) -> Abstract:
+        manner = Manner.DATA if receiver.label.endswith(".data") else Manner.METHOD
+        self.write(node, receiver, manner, name, given.all(), used=not given.is_statement)
+        return receiver
+
+    def write(
+        self,
+        node: cst.CSTNode,
+        target: Abstract,
+        manner: Manner,
+        operation: str,
+        sources: list[Abstract],
+        *,
+        view: bool = False,
+        used: bool = False,
+    ) -> None:
+        """Change a tensor in place."""
+        context = self.context
+        mode = context.mode()
+        context.recorder.write(
+            Write(
+                node,
+                context.place(),
+                target.fact(),
+                manner,
+                operation,
+                tuple(each.fact() for each in sources),
+                view or target.is_view,
+                _past_autograd(node) if manner is Manner.DATA else None,
+                used,
+            )
+        )
+        taint = forwards_of(sources)
+        graphs = [] if manner is Manner.DATA else [each for each in flat(sources) if each.kind is not Kind.PLAIN]
+
+        def change(value: Abstract) -> Abstract:
+            after = replace(written(value, graphs, mode), forwards=value.forwards | taint)
+            # Other data: an inference tensor's makes it one. Truth: tests/differential.
+            return replace(after, is_inference=sources[0].is_inference) if operation == ".data =" else after
+
+        context.change(target, change)
+
+
+def _past_autograd(node: cst.CSTNode) -> tuple[cst.CSTNode, cst.CSTNode] | None:
+    """``w.data`` and ``w`` of what changes ``w.data`` in place, at the root of ``w.data.mul_(m).add_(x)``."""
+    while True:
+        match node:
+            case cst.Call(func=cst.Attribute(value=inner)):
+                node = inner
+            case cst.AugAssign(target=inner) | cst.Subscript(value=inner):
+                node = inner
+            case cst.Attribute(attr=cst.Name(value="data"), value=tensor):
+                return node, tensor
+            case _:
+                return None
+
+
+def _like(receiver: Abstract, result: Abstract) -> Abstract:
+    """The result of a tensor method has the kind of what it is called on."""
+    kind = Kind.TENSOR if receiver.kind in {Kind.TENSOR, Kind.PARAMETER} else receiver.kind
+    if kind is Kind.DATA:
+        kind = Kind.DATA
+    return replace(result, kind=kind, leaf=receiver.leaf if result.is_view else None)
+
+
+PAIRS = frozenset({"max", "min", "topk", "sort", "median", "mode", "kthvalue", "cummax", "cummin"})
+SUMS = frozenset({"sum", "mean", "add", "sub", "mul", "div", "clone"})
+"""Which gives the operands a gradient that does not depend on their content."""
+COMMON_METHODS = frozenset(
+    {"get", "set", "run", "forward", "step", "update", "reset", "close", "write", "read", "log", "save", "load"}
+)

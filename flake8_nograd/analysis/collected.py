@@ -1,0 +1,74 @@
+"""Several values taken together: arguments, elements, content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import libcst as cst
+
+from ..facts import Kind
+from .value import Abstract, replace
+
+Key = TypeVar("Key", int, str)
+
+
+@dataclass(slots=True)
+class Arguments:
+    """What a call is given."""
+
+    positional: list[Abstract]
+    keywords: dict[str, Abstract]
+    starred: bool = False
+    is_statement: bool = False
+
+    def all(self) -> list[Abstract]:
+        """Every argument."""
+        return [*self.positional, *self.keywords.values()]
+
+    def at(self, position: int, keyword: str = "") -> Abstract | None:
+        """One argument."""
+        if keyword in self.keywords:
+            return self.keywords[keyword]
+        return self.positional[position] if 0 <= position < len(self.positional) else None
+
+
+def tupled(values: list[Abstract]) -> Abstract:
+    """A tuple of known length."""
+    return Abstract(kind=Kind.CONTAINER, elements=tuple(values), forwards=forwards_of(values))
+
+
+def filled(container: Abstract, values: list[Abstract]) -> Abstract:
+    """A container, or a tensor that is used as one, after something was put into it."""
+    forwards = container.forwards | forwards_of(values)
+    if container.kind not in {Kind.CONTAINER, Kind.UNKNOWN}:
+        return replace(container, forwards=forwards)
+    item = container.item
+    for each in (*(container.elements or ()), *values):
+        item = each if item is None else item | each
+    return replace(container, item=item, elements=None, forwards=forwards)
+
+
+def merge(table: dict[Key, Abstract], key: Key, value: Abstract) -> None:
+    """Add a value to what a key may stand for."""
+    clean = replace(value, parameter=None, identity=frozenset(), label="")
+    known = table.get(key)
+    table[key] = clean if known is None else known | clean
+
+
+def flat(values: list[Abstract]) -> list[Abstract]:
+    """The values within values."""
+    result = []
+    for each in values:
+        if each.elements is not None:
+            result += flat(list(each.elements))
+        elif each.kind is Kind.CONTAINER and each.item is not None:
+            result.append(replace(each.item, forwards=each.forwards | each.item.forwards))
+        else:
+            result.append(each)
+    return result
+
+
+def forwards_of(values: list[Abstract]) -> frozenset[cst.CSTNode]:
+    """The forward passes that values come from."""
+    return frozenset[cst.CSTNode]().union(*(each.forwards for each in values))
