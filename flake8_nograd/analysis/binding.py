@@ -1,0 +1,282 @@
+"""What assignments do: names, attributes, items, unpacking."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import libcst as cst
+
+from ..facts import Assignment, Kind, Leaf, Loop, Manner, Purpose, Value
+from ..grad import Answer
+from .collected import filled
+from .context import Context
+from .expressions import Expressions, path_of
+from .reading import is_read_after, operation_on, place_of, places_in
+from .switching import changed
+from .value import UNKNOWN, Abstract, Leaving, replace, written
+
+
+@dataclass(slots=True)
+class Bindings:
+    """Binds what statements assign."""
+
+    context: Context
+    expressions: Expressions
+
+    def assign(self, node: cst.Assign) -> None:
+        """``a = b = value``."""
+        if len(node.targets) == 1 and self._pairwise(node):
+            return
+        value = self.expressions.of(node.value)
+        value = self.stored_switch(node.value, value)
+        for each in node.targets:
+            self._assign(node, each.target, value, node.value)
+
+    def assign_annotated(self, node: cst.AnnAssign) -> None:
+        """``a: T = value``."""
+        if node.value is not None:
+            self._assign(node, node.target, self.expressions.of(node.value), node.value)
+
+    def augment(self, node: cst.AugAssign) -> None:
+        """``a += value``: in place for tensors."""
+        context = self.context
+        value = self.expressions.of(node.value)
+        operator = type(node.operator).__name__
+        operation = AUGMENTED.get(operator, operator)
+        if isinstance(node.target, cst.Subscript):
+            base = self.expressions.of(node.target.value)
+            if base.kind in {Kind.TENSOR, Kind.PARAMETER}:
+                manner = Manner.DATA if base.label.endswith(".data") else Manner.ITEM
+                self.expressions.calls.tensors.write(node, base, manner, operation, [value], view=True)
+            else:
+                item = replace(self.before(node.target), label=place_of(node.target))
+                item = _leaf_by_gradient(item, node.value)
+                if item.leaf is not None:
+                    self.expressions.calls.tensors.write(node, item, Manner.AUGMENTED, operation, [value])
+            context.use(value, node, Purpose.ACCUMULATED, into=base.label, added=node.value)
+            return
+        target = self.expressions.of(node.target)
+        path = path_of(node.target)
+        if path:
+            target = _leaf_by_gradient(replace(target, label=path), node.value)
+        if target.kind in {Kind.TENSOR, Kind.PARAMETER} or target.is_inference is Answer.YES:
+            data = isinstance(node.target, cst.Attribute) and node.target.attr.value == "data"
+            manner = Manner.DATA if data else Manner.AUGMENTED
+            self.expressions.calls.tensors.write(node, target, manner, operation, [value])
+        context.use(value, node, Purpose.ACCUMULATED, into=path, added=node.value)
+        if not path:
+            return
+        result = context.marked(self._augmented(node, target, value))
+        if path in context.state.names or isinstance(node.target, cst.Name):
+            context.state.names[path] = result
+            if isinstance(node.target, cst.Name):
+                scope = context.here.elsewhere.get(path, context.here.scopes[0])
+                context.learned.bind(scope, path, replace(result, identity=frozenset()))
+                self._rebound(node, path, result)
+
+    def _pairwise(self, node: cst.Assign) -> bool:
+        """``a, b = x, y``: evaluated right to left of the sign, then bound one by one."""
+        target, value = node.targets[0].target, node.value
+        if not (
+            isinstance(target, cst.Tuple)
+            and isinstance(value, cst.Tuple)
+            and len(target.elements) == len(value.elements)
+            and not any(isinstance(each, cst.StarredElement) for each in (*target.elements, *value.elements))
+        ):
+            return False
+        values = [self.expressions.of(each.value) for each in value.elements]
+        for element, each, source in zip(target.elements, values, value.elements, strict=True):
+            self._assign(node, element.value, each, source.value)
+        return True
+
+    def stored_switch(self, node: cst.BaseExpression, value: Abstract) -> Abstract:
+        """What a name holds that a switch is bound to."""
+        if value.kind is Kind.SWITCH and value.api == "torch.set_grad_enabled" and isinstance(node, cst.Call):
+            # It takes effect when it is made: truth test test_set_grad_enabled_acts_at_once.
+            if value.shift is not None and path_of(node.func).endswith("set_grad_enabled"):
+                self.context.state.mode = changed(self.context.state.mode, value.shift)
+                return replace(value, leaving=Leaving.LONG_AGO)
+        return value
+
+    def _assign(
+        self, node: cst.BaseSmallStatement, target: cst.BaseExpression, value: Abstract, source: cst.BaseExpression
+    ) -> None:
+        context = self.context
+        before = UNKNOWN
+        if isinstance(target, cst.Name):
+            before = context.state.names.get(target.value) or context.lookup(target.value)
+        elif isinstance(target, cst.Attribute):
+            if self._flag(node, target, value, source):
+                return
+            before = self.expressions.of(target)
+        elif isinstance(target, cst.Subscript):
+            self._bound(node, target, self.before(target), value, source)
+            self._store_item(target, value)
+            return
+        elif isinstance(target, cst.Tuple | cst.List):
+            self._unpacked(node, target, value, source)
+        if isinstance(target, cst.Name | cst.Attribute):
+            self._bound(node, target, before, value, source)
+        if isinstance(target, cst.Name):
+            self._rebound(node, target.value, value)
+        self.expressions.assign_target(target, _kept(value))
+
+    def _rebound(self, node: cst.CSTNode, name: str, value: Abstract) -> None:
+        """A name of another scope is bound: its value outlives the function."""
+        context = self.context
+        if name in context.here.elsewhere:
+            context.use(value, node, Purpose.STORED, into=name)
+            context.rebinds(context.here.elsewhere[name], name, value)
+
+    def _unpacked(
+        self, node: cst.BaseSmallStatement, target: cst.Tuple | cst.List, value: Abstract, source: cst.BaseExpression
+    ) -> None:
+        if self.context.recorder.quiet:
+            return
+        parts = self.expressions.unpacked(target, value, len(target.elements))
+        for element, part in zip(target.elements, parts, strict=True):
+            if isinstance(element.value, cst.Name | cst.Attribute | cst.Subscript):
+                self._bound(node, element.value, self.before(element.value), part, source)
+
+    def before(self, target: cst.BaseExpression) -> Abstract:
+        """What a target holds, without a row for reading it."""
+        self.context.recorder.quiet += 1
+        before = self.expressions.of(target)
+        self.context.recorder.quiet -= 1
+        return before
+
+    def _bound(
+        self,
+        node: cst.BaseSmallStatement,
+        target: cst.BaseExpression,
+        before: Abstract,
+        value: Abstract,
+        source: cst.BaseExpression,
+        holder: Abstract | None = None,
+    ) -> None:
+        """The row of a binding."""
+        context = self.context
+        if context.recorder.quiet:
+            return
+        if holder is None and isinstance(target, cst.Attribute):
+            holder = self.before(target.value)
+        path = place_of(target)
+        if not path:
+            if holder is None or not isinstance(target, cst.Attribute):
+                return
+            path = f"{holder.label}.{target.attr.value}"
+        operator, operand = operation_on(path, source)
+        loop = next((each for each in reversed(context.here.loops) if path in each.binds), None)
+        context.recorder.write(
+            Assignment(
+                node,
+                context.place(),
+                replace(before, label=path).fact(),
+                replace(value, label=path).fact(),
+                source,
+                self._reads(source),
+                operator,
+                operand,
+                isinstance(node, cst.AnnAssign)
+                or (isinstance(node, cst.Assign) and len(node.targets) == 1 and node.targets[0].target is target),
+                None if holder is None else holder.fact(),
+                target,
+                not (isinstance(loop, Loop) and isinstance(loop.anchor, cst.For))
+                or is_read_after(loop.anchor, node, path),
+            )
+        )
+
+    def _reads(self, source: cst.BaseExpression) -> tuple[Value, ...]:
+        context = self.context
+        if context.recorder.quiet:
+            return ()
+        context.recorder.quiet += 1
+        found = []
+        for path, each in places_in(source):
+            found.append(replace(self.expressions.of(each), label=path).fact())
+        context.recorder.quiet -= 1
+        return tuple(found)
+
+    def _flag(
+        self, node: cst.BaseSmallStatement, target: cst.Attribute, value: Abstract, source: cst.BaseExpression
+    ) -> bool:
+        """``x.requires_grad = ...``, ``x.data = ...``, ``x.grad = ...``: changes of a tensor."""
+        context = self.context
+        name = target.attr.value
+        if name not in {"requires_grad", "data", "grad", "training"}:
+            return False
+        base = self.expressions.of(target.value)
+        if name == "requires_grad":
+            asked = Answer.UNKNOWN
+            if isinstance(value.constant, bool):
+                asked = Answer.YES if value.constant else Answer.NO
+            self._bound(node, target, base, replace(value, requires_grad=asked), source, base)
+            if base.label == "self" or base.kind is Kind.MODEL:
+                # On a module this sets a plain attribute: truth test test_module_requires_grad.
+                context.use(value, target, Purpose.STORED)
+                return True
+            self.expressions.calls.gradients.set_requires_grad(target, base, asked)
+            return True
+        if name == "data" and base.kind in {Kind.TENSOR, Kind.PARAMETER}:
+            self.expressions.calls.tensors.write(target, base, Manner.DATA, ".data =", [value])
+            return True
+        return False
+
+    def _store_item(self, target: cst.Subscript, value: Abstract) -> None:
+        context = self.context
+        base = self.expressions.of(target.value)
+        for element in target.slice:
+            if isinstance(element.slice, cst.Index):
+                self.expressions.of(element.slice.value)
+        context.escapes(value)
+        if base.kind in {Kind.CONTAINER, Kind.STATE, Kind.PLAIN}:
+            self.expressions.calls.containers.put_into(target, base, [value])
+            return
+        if base.kind in {Kind.TENSOR, Kind.PARAMETER, Kind.DATA}:
+            manner = Manner.DATA if base.label.endswith(".data") else Manner.ITEM
+            self.expressions.calls.tensors.write(target, base, manner, "[...] =", [value], view=True)
+        self.expressions.calls.containers.put_into(target, base, [value])
+
+    def _augmented(self, node: cst.AugAssign, target: Abstract, value: Abstract) -> Abstract:
+        known = self.context.state.names.get(target.label, target)
+        if target.kind is Kind.CONTAINER:
+            return filled(known, [self.expressions.calls.containers.item(node, value)])
+        sources = [] if value.kind is Kind.PLAIN else [value]
+        in_place = written(known, sources, self.context.mode())
+        if target.kind in {Kind.TENSOR, Kind.PARAMETER}:
+            # In place: the object stays, its graph grows.
+            return replace(in_place, forwards=known.forwards | value.forwards)
+        result = self.expressions.operate(node, [target, value])
+        if target.kind is Kind.UNKNOWN:
+            # A number gets a new value, a tensor keeps what it is.
+            either = in_place.requires_grad | result.requires_grad
+            return replace(result, requires_grad=either, is_leaf=in_place.is_leaf | result.is_leaf)
+        return result
+
+
+def _kept(value: Abstract) -> Abstract:
+    return value if value.label == "" or value.kind in {Kind.MODEL, Kind.API} else replace(value, label="")
+
+
+def _leaf_by_gradient(target: Abstract, source: cst.BaseExpression) -> Abstract:
+    """``w -= lr * w.grad``: what has a gradient to read is a leaf, unless we know better."""
+    gradient = f"{target.label}.grad"
+    if not target.label or target.leaf is not None or target.is_leaf is Answer.NO:
+        return target
+    if target.kind not in {Kind.UNKNOWN, Kind.TENSOR, Kind.PARAMETER, Kind.DATA}:
+        return target
+    if not any(read == gradient or read.startswith(f"{gradient}.") for read, _ in places_in(source)):
+        return target
+    return replace(target, kind=Kind.TENSOR, leaf=Leaf.HAS_GRAD, requires_grad=Answer.YES)
+
+
+AUGMENTED = {
+    "AddAssign": "+=",
+    "SubtractAssign": "-=",
+    "MultiplyAssign": "*=",
+    "DivideAssign": "/=",
+    "MatrixMultiplyAssign": "@=",
+    "PowerAssign": "**=",
+    "FloorDivideAssign": "//=",
+    "ModuloAssign": "%=",
+}

@@ -1,0 +1,116 @@
+"""What definitions of functions and classes teach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import libcst as cst
+
+from ..facts import Form, Kind
+from ..grad import KEEP
+from .binding import Bindings
+from .context import Context
+from .entering import framework_mode, parameters_of
+from .expressions import Expressions, path_of
+from .knowledge import Def, FunctionKnowledge
+from .switches import Switches, uncalled
+from .value import Abstract
+
+
+@dataclass(slots=True)
+class Deferred:
+    """A function body that is walked when its surroundings are done."""
+
+    node: Def
+    scopes: tuple[cst.FunctionDef | cst.Lambda | cst.ClassDef | None, ...]
+    owner: cst.ClassDef | None
+
+
+@dataclass(slots=True)
+class Definitions:
+    """Takes note of functions, whose bodies are walked later, and of classes."""
+
+    context: Context
+    expressions: Expressions
+    bindings: Bindings
+    switches: Switches
+    deferred: list[Deferred] = field(default_factory=list)
+    """Functions whose bodies are still to be walked, outer before inner."""
+
+    def function(self, node: cst.FunctionDef) -> None:
+        """A function: decorators and defaults now, the body later."""
+        context = self.context
+        known = self._register(node)
+        own = KEEP
+        names: list[str] = []
+        values = []
+        outside = context.state.mode
+        for each in node.decorators:
+            values.append(self.expressions.of(each.decorator))
+            # It acts when it is made, and is undone when it decorates.
+            self.bindings.stored_switch(each.decorator, values[-1])
+        context.state.mode = outside
+        for each, value in zip(reversed(node.decorators), reversed(values), strict=True):
+            called = isinstance(each.decorator, cst.Call)
+            shift = self.switches.decorator_shift(node, value, each.decorator, called=called)
+            if not any(name.endswith("contextmanager") for name in names):
+                # Above @contextmanager it guards the making of the manager alone.
+                own = shift.then(own)
+            self.switches.decorator(node, each, value, Form.DECORATOR, tuple(reversed(names)))
+            names.append((value.api or value.label or path_of(uncalled(each.decorator))).removeprefix("builtins."))
+        known.decorators = tuple(reversed(names))
+        if node.asynchronous is None:
+            known.own = own
+        for parameter in parameters_of(node.params):
+            if parameter.default is not None:
+                self.expressions.of(parameter.default)
+        value = Abstract(kind=Kind.FUNCTION, definitions=(node,), label=node.name.value)
+        if any(name.endswith("contextmanager") for name in names):
+            value = Abstract(kind=Kind.FUNCTION, definitions=(node,), label=node.name.value, api="contextmanager")
+        self.expressions.bind(node.name.value, value)
+        self.deferred.append(Deferred(node, (node, *context.here.scopes), context.here.owner))
+
+    def define_lambda(self, node: cst.Lambda) -> None:
+        """Take note of a lambda, once."""
+        if node not in self.context.learned.functions:
+            self._register(node)
+            here = self.context.here
+            self.deferred.append(Deferred(node, (node, *here.scopes), here.owner))
+
+    def _register(self, node: Def) -> FunctionKnowledge:
+        context = self.context
+        owner = context.here.scopes[0]
+        known = FunctionKnowledge(
+            node,
+            context.here.function,
+            owner if isinstance(owner, cst.ClassDef) else None,
+            tuple(each.name.value for each in parameters_of(node.params)),
+        )
+        if isinstance(node, cst.FunctionDef) and isinstance(owner, cst.ClassDef):
+            known.framework = framework_mode(context.learned.classes[owner], node.name.value)
+        previous = context.learned.functions.get(node)
+        if previous is not None:
+            return previous
+        context.learned.functions[node] = known
+        return known
+
+    def learn_class(self, deferred: Deferred) -> None:
+        """What ``__init__`` leaves the models of ``self`` in."""
+        owner, node = deferred.owner, deferred.node
+        if owner is None or not isinstance(node, cst.FunctionDef) or node.name.value != "__init__":
+            return
+        known = self.context.learned.classes[owner]
+        for what in ("training", "frozen"):
+            table = self.context.state.training if what == "training" else self.context.state.frozen
+            kept = {path: setting for path, setting in table.items() if path.startswith("self.")}
+            if what == "training":
+                known.training = kept
+            else:
+                known.frozen = kept
+
+    def _base_names(self, base: Abstract) -> list[str]:
+        names = [base.api] if base.api else []
+        for each in base.definitions:
+            if isinstance(each, cst.ClassDef) and each in self.context.learned.classes:
+                names += [each.name.value, *self.context.learned.classes[each].bases]
+        return names or ([base.label] if base.label else [])

@@ -1,0 +1,273 @@
+"""Where grad mode is switched: statements, ``with`` and decorators."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import libcst as cst
+
+from .. import naming, torch_api
+from ..facts import Form, Joined, Kind, Switch, Value
+from ..grad import ANYTHING, KEEP, GradMode, Shift
+from .binding import Bindings
+from .collected import Arguments
+from .context import Context
+from .expressions import Expressions, path_of
+from .knowledge import Def
+from .reading import joined
+from .recorder import Surroundings
+from .switching import OFF, changed, switch_of
+from .value import Abstract, Leaving, replace
+
+
+@dataclass(slots=True)
+class Switches:
+    """The rows of switches, and what they do to grad mode."""
+
+    context: Context
+    expressions: Expressions
+    bindings: Bindings
+
+    def statement(self, node: cst.Expr, value: Abstract) -> None:
+        """A switch as a statement of its own."""
+        context = self.context
+        called = isinstance(node.value, cst.Call)
+        if value.kind is Kind.API and value.api in torch_api.SWITCHES:
+            value = switch_of(value.api, _NO_ARGUMENTS)
+        if value.kind is not Kind.SWITCH or value.api not in torch_api.SWITCHES or value.shift is None:
+            return
+        before = context.mode()
+        func = node.value.func if isinstance(node.value, cst.Call) else node.value
+        if not isinstance(func, cst.Name | cst.Attribute) or (
+            isinstance(func, cst.Attribute)
+            and func.attr.value
+            in {
+                "enter_context",
+                "__enter__",
+                "__exit__",
+            }
+        ):
+            return
+        effective = called and value.api == "torch.set_grad_enabled"
+        if effective:
+            context.state.mode = changed(context.state.mode, value.shift)
+        function = context.function()
+        switch = Switch(
+            node,
+            node,
+            value.api,
+            Form.STATEMENT,
+            called,
+            before,
+            context.mode(),
+            None if function is None else function.row,
+            context.place(),
+            value.shift.enables,
+            self._arguments(node.value),
+            rest=_rest(context.here),
+            conditions=_conditions(context.here),
+        )
+        context.recorder.write(switch)
+        if not effective:
+            context.here.idle = (*context.here.idle, switch)
+
+    def _arguments(self, node: cst.BaseExpression) -> tuple[Value, ...] | None:
+        """What torch's own class is called with, if that is what stands here."""
+        if not isinstance(node, cst.Call) or self.bindings.before(node.func).kind is not Kind.API:
+            return None
+        return tuple(
+            Value(Kind.PLAIN, literal="int") if isinstance(each, cst.Integer) else self.bindings.before(each).fact()
+            for each in (argument.value for argument in node.args)
+        )
+
+    def joined(self, item: cst.BaseExpression) -> tuple[Abstract, Shift, Leaving] | None:
+        """Managers joined by ``and`` or ``or``, taken as what was meant: all are entered."""
+        operator, operands = joined(item)
+        if not operator:
+            return None
+        values = [self.bindings.before(each) for each in operands]
+        entered = 0
+        if operator == "and":
+            # One that is false would be entered, and raise: in a program that works, a call gave an object.
+            entered = len(operands) - 1
+            if not all(
+                value.kind is Kind.SWITCH or isinstance(each, cst.Call)
+                for each, value in zip(operands[:-1], values[:-1], strict=True)
+            ):
+                return None
+        elif values[0].kind is not Kind.SWITCH:
+            return None
+        context = self.context
+        shift, leaving = KEEP, Leaving.NOTHING
+        code = cst.Module([]).code_for_node
+        values = [self.expressions.of(each) for each in operands]
+        context.recorder.write(
+            Joined(
+                item,
+                context.place(),
+                operator,
+                tuple(each.fact() for each in values),
+                tuple(code(each) for each in operands),
+                entered,
+            )
+        )
+        for each, value in zip(operands, values, strict=True):
+            its, kept = self._shift_of(each, value)
+            shift = shift.then(its)
+            if kept & Leaving.RESTORES:
+                leaving = Leaving.RESTORES
+        return values[entered], shift, leaving
+
+    def entered(self, node: cst.With, item: cst.WithItem) -> tuple[Abstract, Shift, Leaving]:
+        """What an item of a ``with`` holds, and what entering it does."""
+        context = self.context
+        value = self.expressions.of(item.item)
+        called = True
+        if value.kind is Kind.API and value.api in torch_api.SWITCHES:
+            # with torch.no_grad: raises; taken as what was meant.
+            value = switch_of(value.api, _NO_ARGUMENTS)
+            called = False
+        shift, leaving = self._shift_of(item.item, value)
+        if value.api in torch_api.SWITCHES:
+            before = context.mode()
+            function = context.function()
+            switch = Switch(
+                item.item,
+                node,
+                value.api,
+                Form.WITH,
+                called,
+                before,
+                changed(context.state.mode, shift).of(context.entry()),
+                None if function is None else function.row,
+                context.place(),
+                shift.enables,
+                self._arguments(item.item),
+                next(iter(value.identity)) if len(value.identity) == 1 else None,
+                spans_body=_spans_body(node, context.here.function),
+            )
+            context.recorder.write(switch)
+            context.here.switches = (*context.here.switches, switch)
+        return value, shift, leaving
+
+    def _shift_of(self, node: cst.BaseExpression, value: Abstract) -> tuple[Shift, Leaving]:
+        """What entering a value does to grad mode, and leaving it."""
+        if value.kind is Kind.SWITCH and value.shift is not None:
+            self.expressions.calls.functions.runs_now(value)
+            return value.shift, value.leaving
+        if value.kind is Kind.INSTANCE:
+            return self._class_manager(value)
+        if value.kind is Kind.UNKNOWN and isinstance(node, cst.Call) and naming.sounds_like_no_grad(path_of(node.func)):
+            return ANYTHING, Leaving.RESTORES
+        if isinstance(node, cst.BooleanOperation | cst.IfExp):
+            # One of several, of which not all are known.
+            return ANYTHING, Leaving.RESTORES
+        return KEEP, Leaving.NOTHING
+
+    def _class_manager(self, value: Abstract) -> tuple[Shift, Leaving]:
+        for method in self.run(value, "__enter__"):
+            known = self.context.known.functions.get(method)
+            if known is not None and known.leaves != KEEP:
+                return known.leaves, Leaving.RESTORES
+        return KEEP, Leaving.NOTHING
+
+    def run(self, value: Abstract, name: str) -> list[cst.FunctionDef]:
+        """The methods of that name which a manager of this file has; they are called here."""
+        if value.kind is not Kind.INSTANCE:
+            return []
+        owners = [each for each in value.definitions if isinstance(each, cst.ClassDef)]
+        methods = [method for owner in owners if (method := self.context.method(owner, name)) is not None]
+        for method in methods:
+            self.context.called(method)
+        return methods
+
+    def decorator_shift(
+        self, node: cst.FunctionDef, value: Abstract, decorator: cst.BaseExpression, *, called: bool
+    ) -> Shift:
+        """What a decorator does to grad mode while the function runs."""
+        context = self.context
+        name = (value.api or value.label or path_of(uncalled(decorator))).rsplit(".", 1)[-1]
+        if name in context.recorder.settings.no_grad_wrappers:
+            return OFF
+        if value.api in torch_api.SWITCHES:
+            switch = value if value.shift is not None else switch_of(value.api, _NO_ARGUMENTS)
+            return switch.shift or KEEP
+        if value.kind in {Kind.SWITCH, Kind.FUNCTION} and value.shift is not None:
+            # A manager of the file runs whenever the function is called, in whatever mode.
+            context.escapes(replace(value, kind=Kind.FUNCTION))
+            context.framework_calls(value, GradMode.UNKNOWN)
+            return value.shift
+        for definition in value.definitions:
+            if not isinstance(definition, cst.ClassDef):
+                known = context.known.functions.get(definition)
+                if known is not None and known.wraps is not None:
+                    return known.wraps
+                if known is not None:
+                    return KEEP
+        return ANYTHING if naming.sounds_like_no_grad(name) else KEEP
+
+    def decorator(
+        self,
+        node: cst.FunctionDef | cst.ClassDef,
+        each: cst.Decorator,
+        value: Abstract,
+        form: Form,
+        below: tuple[str, ...],
+    ) -> None:
+        """The row of a decorator that switches grad mode."""
+        context = self.context
+        if value.api in torch_api.SWITCHES:
+            function = context.known.functions.get(node) if isinstance(node, cst.FunctionDef) else None
+            before = function.entry if function is not None else GradMode.UNKNOWN
+            shift = value.shift or KEEP
+            context.recorder.write(
+                Switch(
+                    each,
+                    node,
+                    value.api,
+                    form,
+                    isinstance(each.decorator, cst.Call),
+                    before,
+                    shift.of(before),
+                    function.row if function is not None else None,
+                    context.place(),
+                    shift.enables,
+                    self._arguments(each.decorator),
+                    below=below,
+                )
+            )
+
+
+def _conditions(here: Surroundings) -> tuple[str, ...]:
+    """What holds where we are, by the ``if`` statements around."""
+    code = cst.Module([]).code_for_node
+    return tuple(code(test) if holds else f"not ({code(test)})" for test, holds in here.branches)
+
+
+def _rest(here: Surroundings) -> tuple[cst.CSTNode, ...]:
+    """What follows the statement we are at in its block, if it has a line of its own."""
+    statement, block = here.statement, here.block
+    if not isinstance(statement, cst.SimpleStatementLine) or len(statement.body) > 1:
+        return ()
+    if not isinstance(block, cst.IndentedBlock | cst.Module):
+        return ()
+    index = next(number for number, each in enumerate(block.body) if each is statement)
+    return tuple(block.body[index + 1 :])
+
+
+def _spans_body(node: cst.With, function: Def | None) -> bool:
+    """Whether a statement is all that a function has, but for its docstring."""
+    if not isinstance(function, cst.FunctionDef):
+        return False
+    body = list(function.body.body)
+    if function.get_docstring(clean=False) is not None:
+        body = body[1:]
+    return len(body) == 1 and body[0] is node
+
+
+def uncalled(node: cst.BaseExpression) -> cst.BaseExpression:
+    """The decorator itself, whether or not it is called."""
+    return node.func if isinstance(node, cst.Call) else node
+
+
+_NO_ARGUMENTS = Arguments([], {})
