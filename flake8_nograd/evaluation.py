@@ -8,14 +8,12 @@ from __future__ import annotations
 from functools import lru_cache
 
 from . import naming, torch_api
-from .edits import NO_GRAD, Decorate, Edit, Fix, Wrap
 from .facts import (
     Anchor,
     Call,
     Differentiation,
     Evaluated,
     FileFacts,
-    Form,
     Forward,
     Function,
     Guard,
@@ -31,7 +29,6 @@ from .grad import Answer, GradMode
 ENDS = frozenset({Purpose.VALUE, Purpose.ACCUMULATED, Purpose.CALL, Purpose.RETURNED, Purpose.STORED, Purpose.YIELDED})
 WEIGHTS = frozenset({Kind.MODEL, Kind.PARAMETER, Kind.PARAMETERS})
 MODULE_OWNERS = frozenset({Role.MODULE, Role.LIGHTNING})
-COMPILED = ("torch.jit.script", "torch.jit.export", "torch.jit.script_method", "numba.jit")
 
 
 @lru_cache(maxsize=1)  # of the file at hand
@@ -42,7 +39,7 @@ def needless(facts: FileFacts) -> tuple[Forward, ...]:
     found = [
         each
         for each in facts.forwards
-        if _records(each)
+        if records(each)
         and not any(switch.enables is Answer.NO for switch in each.place.idle)
         and each.anchor not in differentiated
         and each.frozen is not Answer.YES
@@ -66,7 +63,8 @@ def _where_they_run(found: list[Forward]) -> tuple[Forward, ...]:
         reported |= {each.place.function for each in dropped}
 
 
-def _records(each: Forward) -> bool:
+def records(each: Forward) -> bool:
+    """Whether a graph is recorded, whoever calls."""
     return each.place.grad is GradMode.ON or each.place.on_for_some_caller
 
 
@@ -108,7 +106,7 @@ def _belongs_to_caller(each: Forward) -> bool:
 
 def _evaluates(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
     function = each.place.function
-    if each.via is not None and each.via in _differentiating(facts):
+    if each.via is not None and each.via in differentiating(facts):
         return False
     if each.training is Answer.NO:
         return _in_eval_mode(facts, each, uses)
@@ -208,7 +206,7 @@ def _calls_of(facts: FileFacts) -> dict[Function, set[Function]]:
 
 
 @lru_cache(maxsize=1)  # of the file at hand
-def _differentiating(facts: FileFacts) -> frozenset[Function]:
+def differentiating(facts: FileFacts) -> frozenset[Function]:
     """The functions that ask for gradients or attack, or call one that does, however many calls away."""
     found = {each.place.function for each in facts.backwards if each.place.function is not None}
     found |= {each.place.function for each in facts.calls if each.place.function is not None and _is_attack(each)}
@@ -226,7 +224,7 @@ def _callees_of_differentiating(facts: FileFacts) -> frozenset[Function]:
     """The functions that are called, however many calls away, by one that asks for gradients."""
     table = _calls_of(facts)
     found: set[Function] = set()
-    open_ = list(_differentiating(facts))
+    open_ = list(differentiating(facts))
     while open_:
         for callee in table.get(open_.pop(), set()) - found:
             found.add(callee)
@@ -299,11 +297,12 @@ def _needs_gradients(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
     return any(
         call.place.statement is place.statement
         or (not only_looked_at and call.place.loops[: len(place.loops)] == place.loops)
-        for call in _attacks_in(facts, place.function)
+        for call in attacks_in(facts, place.function)
     )
 
 
-def _attacks_in(facts: FileFacts, function: Function | None) -> list[Call]:
+def attacks_in(facts: FileFacts, function: Function | None) -> list[Call]:
+    """The calls of a function that attack, and so differentiate inside."""
     return [call for call in facts.calls if call.place.function is function and _is_attack(call)]
 
 
@@ -350,16 +349,15 @@ def _trains(facts: FileFacts, loop: Loop, evaluated: tuple[Forward, ...]) -> boo
         for each in facts.calls
     ):
         return True
-    if any(loop in each.place.loops for each in _attacks_in(facts, loop.function)):
+    if any(loop in each.place.loops for each in attacks_in(facts, loop.function)):
         return True
     trained = [
         each
         for each in facts.forwards
         if loop in each.place.loops and each not in evaluated and each.training is not Answer.NO
     ]
-    return any(_records(each) and each.frozen is not Answer.YES for each in trained) or any(
-        loop in call.place.loops
-        and ("train" in call.api.rsplit(".", 1)[-1] or call.function in _differentiating(facts))
+    return any(records(each) and each.frozen is not Answer.YES for each in trained) or any(
+        loop in call.place.loops and ("train" in call.api.rsplit(".", 1)[-1] or call.function in differentiating(facts))
         for call in facts.calls
     )
 
@@ -368,140 +366,3 @@ def _switches_inside(facts: FileFacts, loop: Loop, forward: Forward) -> bool:
     """Whether the loop holds the switch into training mode as well: an epoch loop."""
     del forward
     return any(loop in each.place.loops and each.training is not Answer.NO for each in facts.mode_switches)
-
-
-def mended(facts: FileFacts, forwards: list[Forward], loop: Loop | None) -> Fix | None:
-    """How the calls are put under no-grad: the function decorated, or the region wrapped."""
-    first = forwards[0]
-    function = first.place.function
-    statement: Anchor = loop.statement if loop is not None else first.place.statement
-    if function is not None and function.anchor is first.place.statement:
-        return None
-    edit: Edit | None = None
-    if function is not None and _only_evaluates(facts, function):
-        edit = Decorate(function.anchor, NO_GRAD)
-    elif not _suspends(facts, function, loop, statement) and not _means_something_else(
-        facts, function, loop, statement
-    ):
-        edit = Wrap((statement,), NO_GRAD)
-    if edit is None:
-        return None
-    what = "the function" if isinstance(edit, Decorate) else "the loop" if loop is not None else "the call"
-    return Fix((edit,), _safe(facts, forwards, function, edit, loop, statement), f"Run {what} under no_grad")
-
-
-def _only_evaluates(facts: FileFacts, function: Function) -> bool:
-    if function.is_async or function.name == "<lambda>":
-        return False
-    if any(name.endswith("contextmanager") or name in COMPILED or "fixture" in name for name in function.decorators):
-        return False
-    inner = [each for each in facts.functions if _inside(each, function)]
-    everywhere = (
-        [each.place for each in facts.backwards]
-        + [call.place for call in facts.calls if call.api in HAZARDS]
-        + [each.place for each in facts.mode_switches if each.training is not Answer.NO]
-        + [call.place for call in facts.calls if call.api == ".step" and call.receiver.kind is Kind.OPTIMIZER]
-    )
-    if any(place.function in inner for place in everywhere):
-        return False
-    if any(each.function in inner and each.form is not Form.WITH for each in facts.switches):
-        return False
-    if any(call.place.function in inner and call.function in _differentiating(facts) for call in facts.calls):
-        return False
-    if any(_attacks_in(facts, each) for each in inner):
-        return False
-    evaluated = set(needless(facts))
-    return all(
-        each in evaluated or each.training is Answer.NO or not _records(each) or each.frozen is Answer.YES
-        for each in facts.forwards
-        if each.place.function in inner
-    )
-
-
-def _inside(each: Function, function: Function) -> bool:
-    inner: Function | None = each
-    while inner is not None:
-        if inner is function:
-            return True
-        inner = inner.parent
-    return False
-
-
-def _suspends(facts: FileFacts, function: Function | None, loop: Loop | None, statement: Anchor) -> bool:
-    """Whether the region yields or awaits: no-grad would leak out of it."""
-    return any(
-        each.place.function is function
-        and (each.place.statement is statement if loop is None else loop in each.place.loops)
-        for each in facts.yields
-    )
-
-
-def _means_something_else(facts: FileFacts, function: Function | None, loop: Loop | None, statement: Anchor) -> bool:
-    """Whether the region calls what raises, or does nothing, without gradients."""
-    return any(
-        call.api in HAZARDS
-        and call.place.function is function
-        and (call.place.statement is statement if loop is None else loop in call.place.loops)
-        for call in facts.calls
-    )
-
-
-HAZARDS = frozenset(
-    {
-        ".register_hook",
-        ".retain_grad",
-        ".requires_grad_",
-        "torch.utils.checkpoint.checkpoint",
-        "torch.func.functional_call",
-    }
-)
-"""Calls that mean another thing, or raise, without gradients."""
-
-
-def _safe(
-    facts: FileFacts,
-    forwards: list[Forward],
-    function: Function | None,
-    edit: Edit,
-    loop: Loop | None,
-    statement: Anchor,
-) -> bool:
-    """Whether no result with a graph can reach anybody who might differentiate it, or change it in place."""
-
-    def holds(place: Place) -> bool:
-        if isinstance(edit, Decorate):
-            return place.function is not None and function is not None and _inside(place.function, function)
-        return (loop is not None and loop in place.loops) or place.statement is statement
-
-    anchors = {each.anchor for each in facts.forwards if holds(each.place) or each in forwards}
-    # What is added up is made in the region; another result may be a view of a weight, which nobody can
-    # use any more once it is changed: truth test test_a_view_made_under_no_grad_cannot_be_used_after_a_change.
-    totals = {use.into for use in facts.uses if use.purpose is Purpose.ACCUMULATED and anchors & use.value.forwards}
-    for write in facts.writes:
-        if anchors & write.target.forwards and write.target.label not in totals and not holds(write.place):
-            return False
-    for use in facts.uses:
-        if not anchors & use.value.forwards:
-            continue
-        if use.purpose in {Purpose.RETURNED, Purpose.YIELDED, Purpose.STORED}:
-            if use.value.requires_grad is not Answer.NO:
-                return False
-        if use.purpose is Purpose.CALL and use.value.requires_grad is not Answer.NO and not _is_metric(use.callee):
-            return False
-    models = {each.model.label for each in forwards}
-    for call in facts.calls:
-        if call.place.function is not function or call.function is not None:
-            continue
-        if isinstance(edit, Wrap) and not holds(call.place):
-            continue
-        if any(each.label in models and each.label for each in call.arguments) and not call.api.startswith("builtins"):
-            return False
-    return True
-
-
-def _is_metric(callee: str) -> bool:
-    words = callee.lower()
-    return any(
-        part in words
-        for part in ("acc", "metric", "meter", "log", "update", "score", "print", "iou", "auc", "f1", "save_image")
-    )

@@ -65,9 +65,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..evaluation import evaluation_loop, mended, needless
+from ..evaluation import evaluation_loop, needless
 from ..facts import FileFacts, Forward, Loop, Purpose
 from ..grad import Answer
+from ..guarding import mended
 from ..rule import Finding, rule
 
 

@@ -51,8 +51,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..evaluation import evaluation_loop, mended, needless
+from ..evaluation import evaluation_loop, needless
 from ..facts import FileFacts
+from ..guarding import mended
 from ..rule import Finding, rule
 
 

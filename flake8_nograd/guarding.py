@@ -1,0 +1,147 @@
+"""How an evaluation is put under no-grad, and whether that is safe."""
+
+from __future__ import annotations
+
+from .edits import NO_GRAD, Decorate, Edit, Fix, Wrap
+from .evaluation import attacks_in, differentiating, needless, records
+from .facts import Anchor, FileFacts, Form, Forward, Function, Kind, Loop, Place, Purpose
+from .grad import Answer
+
+COMPILED = ("torch.jit.script", "torch.jit.export", "torch.jit.script_method", "numba.jit")
+
+
+def mended(facts: FileFacts, forwards: list[Forward], loop: Loop | None) -> Fix | None:
+    """How the calls are put under no-grad: the function decorated, or the region wrapped."""
+    first = forwards[0]
+    function = first.place.function
+    statement: Anchor = loop.statement if loop is not None else first.place.statement
+    if function is not None and function.anchor is first.place.statement:
+        return None
+    edit: Edit | None = None
+    if function is not None and _only_evaluates(facts, function):
+        edit = Decorate(function.anchor, NO_GRAD)
+    elif not _suspends(facts, function, loop, statement) and not _means_something_else(
+        facts, function, loop, statement
+    ):
+        edit = Wrap((statement,), NO_GRAD)
+    if edit is None:
+        return None
+    what = "the function" if isinstance(edit, Decorate) else "the loop" if loop is not None else "the call"
+    return Fix((edit,), _safe(facts, forwards, function, edit, loop, statement), f"Run {what} under no_grad")
+
+
+def _only_evaluates(facts: FileFacts, function: Function) -> bool:
+    if function.is_async or function.name == "<lambda>":
+        return False
+    if any(name.endswith("contextmanager") or name in COMPILED or "fixture" in name for name in function.decorators):
+        return False
+    inner = [each for each in facts.functions if _inside(each, function)]
+    everywhere = (
+        [each.place for each in facts.backwards]
+        + [call.place for call in facts.calls if call.api in HAZARDS]
+        + [each.place for each in facts.mode_switches if each.training is not Answer.NO]
+        + [call.place for call in facts.calls if call.api == ".step" and call.receiver.kind is Kind.OPTIMIZER]
+    )
+    if any(place.function in inner for place in everywhere):
+        return False
+    if any(each.function in inner and each.form is not Form.WITH for each in facts.switches):
+        return False
+    if any(call.place.function in inner and call.function in differentiating(facts) for call in facts.calls):
+        return False
+    if any(attacks_in(facts, each) for each in inner):
+        return False
+    evaluated = set(needless(facts))
+    return all(
+        each in evaluated or each.training is Answer.NO or not records(each) or each.frozen is Answer.YES
+        for each in facts.forwards
+        if each.place.function in inner
+    )
+
+
+def _inside(each: Function, function: Function) -> bool:
+    inner: Function | None = each
+    while inner is not None:
+        if inner is function:
+            return True
+        inner = inner.parent
+    return False
+
+
+def _suspends(facts: FileFacts, function: Function | None, loop: Loop | None, statement: Anchor) -> bool:
+    """Whether the region yields or awaits: no-grad would leak out of it."""
+    return any(
+        each.place.function is function
+        and (each.place.statement is statement if loop is None else loop in each.place.loops)
+        for each in facts.yields
+    )
+
+
+def _means_something_else(facts: FileFacts, function: Function | None, loop: Loop | None, statement: Anchor) -> bool:
+    """Whether the region calls what raises, or does nothing, without gradients."""
+    return any(
+        call.api in HAZARDS
+        and call.place.function is function
+        and (call.place.statement is statement if loop is None else loop in call.place.loops)
+        for call in facts.calls
+    )
+
+
+HAZARDS = frozenset(
+    {
+        ".register_hook",
+        ".retain_grad",
+        ".requires_grad_",
+        "torch.utils.checkpoint.checkpoint",
+        "torch.func.functional_call",
+    }
+)
+"""Calls that mean another thing, or raise, without gradients."""
+
+
+def _safe(
+    facts: FileFacts,
+    forwards: list[Forward],
+    function: Function | None,
+    edit: Edit,
+    loop: Loop | None,
+    statement: Anchor,
+) -> bool:
+    """Whether no result with a graph can reach anybody who might differentiate it, or change it in place."""
+
+    def holds(place: Place) -> bool:
+        if isinstance(edit, Decorate):
+            return place.function is not None and function is not None and _inside(place.function, function)
+        return (loop is not None and loop in place.loops) or place.statement is statement
+
+    anchors = {each.anchor for each in facts.forwards if holds(each.place) or each in forwards}
+    # What is added up is made in the region; another result may be a view of a weight, which nobody can
+    # use any more once it is changed: truth test test_a_view_made_under_no_grad_cannot_be_used_after_a_change.
+    totals = {use.into for use in facts.uses if use.purpose is Purpose.ACCUMULATED and anchors & use.value.forwards}
+    for write in facts.writes:
+        if anchors & write.target.forwards and write.target.label not in totals and not holds(write.place):
+            return False
+    for use in facts.uses:
+        if not anchors & use.value.forwards:
+            continue
+        if use.purpose in {Purpose.RETURNED, Purpose.YIELDED, Purpose.STORED}:
+            if use.value.requires_grad is not Answer.NO:
+                return False
+        if use.purpose is Purpose.CALL and use.value.requires_grad is not Answer.NO and not _is_metric(use.callee):
+            return False
+    models = {each.model.label for each in forwards}
+    for call in facts.calls:
+        if call.place.function is not function or call.function is not None:
+            continue
+        if isinstance(edit, Wrap) and not holds(call.place):
+            continue
+        if any(each.label in models and each.label for each in call.arguments) and not call.api.startswith("builtins"):
+            return False
+    return True
+
+
+def _is_metric(callee: str) -> bool:
+    words = callee.lower()
+    return any(
+        part in words
+        for part in ("acc", "metric", "meter", "log", "update", "score", "print", "iou", "auc", "f1", "save_image")
+    )
