@@ -61,13 +61,22 @@ def _layers() -> Iterator[str]:
     for layer in re.findall(r'^    "(.+)",$', contract, re.MULTILINE):
         for name in layer.split(" | "):
             path = ROOT / "flake8_nograd" / name
-            if not path.is_dir():
+            if path.is_dir():
+                yield from _room(path, name)
+            else:
                 yield _module(path.with_suffix(".py"), name)
-                continue
-            yield _module(path / "__init__.py", f"{name}/")
-            if name != "rules":
-                inside = sorted(each for each in path.glob("*.py") if each.name != "__init__.py")
-                yield from (_module(each, f"{name}/{each.stem}") for each in inside)
+
+
+def _room(path: Path, name: str) -> Iterator[str]:
+    """A package and what is in it; of the rules, which the README lists, the package alone."""
+    yield _module(path / "__init__.py", f"{name}/")
+    if name == "rules":
+        return
+    for each in sorted(path.iterdir()):
+        if (each / "__init__.py").exists():
+            yield from _room(each, f"{name}/{each.name}")
+        elif each.suffix == ".py" and each.name != "__init__.py":
+            yield _module(each, f"{name}/{each.stem}")
 
 
 def _module(path: Path, name: str) -> str:
