@@ -124,7 +124,7 @@ class Shown:
             case tuple() if type(held) is tuple:
                 parts = [self._written(each, line) for each in held]
                 inside = [f"({part})" if type(each) is tuple else part for each, part in zip(held, parts, strict=True)]
-                return ", ".join(inside) or "none"
+                return ", ".join(inside) or "()"
             case frozenset():
                 return self._written(tuple(sorted(held, key=self._order)), line)
         return self._place(getattr(held, "anchor", held), line)
