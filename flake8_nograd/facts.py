@@ -177,8 +177,6 @@ class Function:
     guard: Guard
     entry: GradMode
     """The modes it is called under, before its own decorators."""
-    entered_on: bool
-    """Whether some caller certainly calls it with gradients on."""
     leaves: GradMode
     """The modes it may leave behind, if it was called with gradients on."""
     parameters: tuple[str, ...]
@@ -202,11 +200,8 @@ class Loop:
     parent: Loop | None
     iterates: Value
     """Of a ``while``: nothing known."""
-    grad: GradMode
-    """At its header."""
     statement: Anchor
     is_comprehension: bool = False
-    is_while: bool = False
     binds: tuple[str, ...] = ()
     """The names that the header of a ``for`` statement binds anew in each turn."""
 
@@ -244,7 +239,6 @@ class Form(Enum):
     """An expression statement: effective for ``set_grad_enabled`` alone."""
     ENTERED = "entered"
     """``stack.enter_context(...)`` or ``__enter__``."""
-    STORED = "stored"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -64,7 +64,6 @@ def _function_row(knowledge: Knowledge, each: FunctionKnowledge) -> Function:
         each.decorators,
         each.guard,
         each.entry,
-        each.entered_on,
         (KEEP if each.own != KEEP or each.is_generator else each.leaves).of(GradMode.ON),
         each.parameters,
         reads_grad=each.reads_grad,

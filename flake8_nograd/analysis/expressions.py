@@ -468,7 +468,6 @@ class Expressions:
                 None if function is None else function.row,
                 loops[-1] if loops else None,
                 iterated.fact(),
-                context.mode(),
                 context.here.statement,
                 is_comprehension=True,
             )

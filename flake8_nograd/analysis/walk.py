@@ -417,7 +417,7 @@ class Walk(cst.CSTVisitor):
         leaks = self._leaking_generator(node.iter)
         if leaks:
             context.state.mode = context.state.mode.then(ANYTHING)
-        loop = self._loop(node, iterated, is_while=False)
+        loop = self._loop(node, iterated)
         context.recorder.write(loop)
 
         def turn() -> None:
@@ -430,7 +430,7 @@ class Walk(cst.CSTVisitor):
 
     def visit_While(self, node: cst.While) -> bool:
         """``while``."""
-        loop = self._loop(node, UNKNOWN, is_while=True)
+        loop = self._loop(node, UNKNOWN)
         self.context.recorder.write(loop)
         endless = isinstance(node.test, cst.Name) and node.test.value == "True"
 
@@ -441,7 +441,7 @@ class Walk(cst.CSTVisitor):
         self._loop_body(loop, turn, node.orelse, endless=endless)
         return False
 
-    def _loop(self, node: cst.For | cst.While, iterated: Abstract, *, is_while: bool) -> Loop:
+    def _loop(self, node: cst.For | cst.While, iterated: Abstract) -> Loop:
         context = self.context
         function = context.function()
         loops = context.here.loops
@@ -452,9 +452,7 @@ class Walk(cst.CSTVisitor):
             None if function is None else function.row,
             loops[-1] if loops else None,
             iterated.fact(),
-            context.mode(),
             node,
-            is_while=is_while,
             binds=() if isinstance(node, cst.While) else bound_by(node.target),
         )
 
