@@ -65,6 +65,8 @@ class Comparison:
     """What ended the run."""
     defect: str = ""
     """An error that programs must not end with: the grammar has to be mended."""
+    astray: bool = False
+    """Whether a run missed a name, caught or not."""
 
 
 def compare(program: Program) -> Comparison:
@@ -85,6 +87,7 @@ def compare(program: Program) -> Comparison:
 
 
 def _note_error(found: Comparison, each: Run) -> None:
+    found.astray |= each.astray
     if each.error is None:
         return
     found.error = f"{type(each.error).__name__}: {each.error}"

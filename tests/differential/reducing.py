@@ -55,7 +55,7 @@ def still(program: Program, wrong: Wrong) -> bool:
         found = compare(program)
     except Exception:  # noqa: BLE001 - what cannot be compared is no smaller example
         return False
-    return not found.defect and any(same(each, wrong) for each in found.wrong)
+    return not (found.defect or found.astray) and any(same(each, wrong) for each in found.wrong)
 
 
 def _blocks(tree: ast.AST) -> Iterator[list[ast.stmt]]:

@@ -56,6 +56,8 @@ class Run:
     left: dict[str, object] = field(default_factory=dict)
     """What the names of the module hold at the end."""
     error: BaseException | None = None
+    astray: bool = False
+    """Whether a name or attribute was missing, caught or not: no program of the grammar lacks one."""
 
 
 def run(text: str, seed: int) -> Run:
@@ -242,6 +244,7 @@ class _Tracer:
                 raise Endless
         elif event == "exception":
             _, error, _ = argument
+            self.result.astray |= isinstance(error, NameError | AttributeError)
             if error is not self.raised and isinstance(error, RuntimeError):
                 self.raised = error
                 self.result.failures[frame.f_lineno].append(str(error))

@@ -343,7 +343,8 @@ def for_loop(writer: Writer) -> None:
     if kind in {"loader", "enumerate"} and loader is not None and first and second:
         form = f"for {first}, {second} in {loader}:"
         if kind == "enumerate":
-            form = f"for step, ({first}, {second}) in enumerate({loader}):"
+            number = next((name for name in ("step", "index", "_") if not outside.taken(name)), "_")
+            form = f"for {number}, ({first}, {second}) in enumerate({loader}):"
         writer.line(form)
         inner.things[first] = inner.things[second] = Thing.MATRIX
         tail = first
