@@ -20,7 +20,8 @@ def enter(context: Context, node: Def, owner: cst.ClassDef | None, known: Functi
     for position, each in enumerate(parameters):
         name = each.name.value
         handed = known.arguments.get(position) if known is not None else None
-        value = _annotated(context, each) or handed or UNKNOWN
+        value = handed if handed is not None and handed.kind is Kind.FUNCTION else None
+        value = value or _annotated(context, each) or handed or UNKNOWN
         if value.kind in {Kind.UNKNOWN, Kind.PLAIN} and not value.forwards:
             default = value
             value = _presumed(name) if name not in context.known.modules else Abstract()

@@ -29,12 +29,7 @@ from .graphs import Saved, watch
 
 PROGRAMS = Path(__file__).parent / "programs"
 
-KNOWN: dict[tuple[str, str], str] = {
-    (
-        "mended",
-        "evaluations/callback_and_progress",
-    ): "missed alarm: the function is only called in a lambda that is handed on",
-}
+KNOWN: dict[tuple[str, str], str] = {}
 """Programs that show an error of ours, by test: each is to be mended, not the program."""
 
 

@@ -69,16 +69,9 @@ class Functions:
         context.called(definition, shift=callee.shift or KEEP)
         bound = 1 if callee.bound is not None else 0
         paths = paths_inside(learned.parameters, bound, callee, given)
-        if learned.node in context.learned.functions and not given.starred:
-            for position, each in enumerate(given.positional):
-                merge(learned.arguments, position + bound, each)
-            for key, each in given.keywords.items():
-                if key in learned.parameters:
-                    merge(learned.arguments, learned.parameters.index(key), each)
+        self._hand_in(learned, bound, given)
         transfer(self.context, definition, paths)
         note_aliases(learned, bound, given)
-        for each in given.all():
-            self.context.escapes(each)
         if known is not None:
             self._left_behind(node, known, bound, given, paths)
         if known is None or known.returns is None:
@@ -86,6 +79,24 @@ class Functions:
         if not known.is_generator and not known.decorators:
             context.state.mode = context.state.mode.then(known.leaves)
         return result_of(node, known.returns, bound, given, self._runs(node, definition, paths))
+
+    def _hand_in(self, learned: FunctionKnowledge, bound: int, given: Arguments) -> None:
+        """Let the callee know what its parameters hold; whom it hands a function to is seen there."""
+        parameters = learned.parameters
+        named = [(position, each) for position, each in enumerate(given.positional, bound)]
+        named += [
+            (parameters.index(key) if key in parameters else len(parameters), each)
+            for key, each in given.keywords.items()
+        ]
+        for position, each in named:
+            if given.starred or position >= len(parameters):
+                self.context.escapes(each)
+                continue
+            merge(learned.arguments, position, each)
+            held = learned.arguments[position]
+            if held.kind is not Kind.FUNCTION:
+                # One of several things, which may be called where we do not see it.
+                self.context.escapes(replace(held, kind=Kind.FUNCTION))
 
     def _altered(self, tensor: Abstract, left: Abstract) -> None:
         """A function of the file was given a tensor, and has changed it."""
