@@ -62,7 +62,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..edits import ENABLE_GRAD, Decorate, Edit, Fix, Wrap
-from ..facts import FileFacts, Function, Leaf, Manner, Role, Write
+from ..facts import FileFacts, Function, Kind, Leaf, Manner, Role, Value, Write
 from ..grad import Answer, GradMode
 from ..rule import Finding, rule
 
@@ -103,9 +103,19 @@ def _raises(write: Write) -> bool:
 def _somebody_freezes(facts: FileFacts) -> bool:
     """Whether the file turns ``requires_grad`` off for models that we cannot tell: ``p.requires_grad = flag``."""
     return any(
-        each.target.label.endswith(".requires_grad") and each.value.requires_grad is not Answer.YES
+        each.target.label.endswith(".requires_grad")
+        and each.value.requires_grad is not Answer.YES
+        and not (each.holder is not None and _is_no_weight(each.holder))
         for each in facts.assignments
-    ) or any(each.api == ".requires_grad_" and (each.arguments or each.keywords) for each in facts.calls)
+    ) or any(
+        each.api == ".requires_grad_" and (each.arguments or each.keywords) and not _is_no_weight(each.receiver)
+        for each in facts.calls
+    )
+
+
+def _is_no_weight(value: Value) -> bool:
+    """Whether a tensor was made without a graph, by a factory or ``detach``: no module lists it as a parameter."""
+    return value.kind is Kind.TENSOR and value.cut is not None and value.leaf is None
 
 
 def _fix(facts: FileFacts, write: Write) -> Fix:

@@ -65,6 +65,8 @@ class Library:
         if last in {"deepcopy", "copy"} and given.positional:
             copied = context.settled(given.positional[0])
             return replace(copied, label="", identity=frozenset({node}), forwards=frozenset())
+        if name in {"typing.cast", "typing_extensions.cast"} and len(given.positional) > 1:
+            return given.positional[1]  # The very object: its name stays.
         if name == "functools.partial" and given.positional:
             return given.positional[0]
         if name.startswith(("numpy.", "np.", "math.", "os.", "json.", "random.", "time.", "logging.")):
