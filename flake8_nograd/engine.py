@@ -98,13 +98,17 @@ def fix(
     *,
     unsafe: bool = False,
 ) -> Fixed:
-    """Apply fixes until none is left; each round's text is parsed before it is accepted."""
+    """Apply fixes until none is left; each round's text is parsed before it is accepted.
+
+    Where fixes call for ever more fixes, none is applied and ``Fixed.error`` says so.
+    """
     with _deep_recursion():
         return _fix(source, settings, wanted, unsafe=unsafe)
 
 
 def _fix(source: Source, settings: Settings | None, wanted: Callable[[str], bool], *, unsafe: bool) -> Fixed:
     done: list[Reported] = []
+    unfixed = source
     for _ in range(ROUNDS):
         open_ = _open(source, settings, wanted)
         ready = [each for each in open_ if each.fix is not None and (unsafe or each.fix.safe)]
@@ -123,9 +127,8 @@ def _fix(source: Source, settings: Settings | None, wanted: Callable[[str], bool
             return Fixed(source, tuple(done), open_)
         done += [each for number, each in enumerate(ready) if number in applied]
         source = changed
-    return Fixed(
-        source, tuple(done), _open(source, settings, wanted), "fixes do not come to an end; please report this"
-    )
+    open_ = _open(unfixed, settings, wanted)
+    return Fixed(unfixed, (), open_, "fixes do not come to an end, so none is applied; please report this")
 
 
 def _open(source: Source, settings: Settings | None, wanted: Callable[[str], bool]) -> tuple[Reported, ...]:

@@ -14,6 +14,7 @@ from .facts import (
     Differentiation,
     Evaluated,
     FileFacts,
+    Form,
     Forward,
     Function,
     Guard,
@@ -40,6 +41,7 @@ def needless(facts: FileFacts) -> tuple[Forward, ...]:
         each
         for each in facts.forwards
         if records(each)
+        and not _is_asked_for(facts, each.place)
         and not any(switch.enables is Answer.NO for switch in each.place.idle)
         and each.anchor not in differentiated
         and each.frozen is not Answer.YES
@@ -66,6 +68,14 @@ def _where_they_run(found: list[Forward]) -> tuple[Forward, ...]:
 def records(each: Forward) -> bool:
     """Whether a graph is recorded, whoever calls."""
     return each.place.grad is GradMode.ON or each.place.on_for_some_caller
+
+
+def _is_asked_for(facts: FileFacts, place: Place) -> bool:
+    """Whether gradients are on because somebody wrote so: ``with torch.enable_grad():``, or a decorator."""
+    return any(switch.enables is Answer.YES for switch in place.switches) or any(
+        switch.form is Form.DECORATOR and switch.enables is Answer.YES and switch.function is place.function
+        for switch in facts.switches
+    )
 
 
 def _differentiated(facts: FileFacts) -> set[Anchor]:

@@ -24,7 +24,7 @@ def mended(facts: FileFacts, forwards: list[Forward], loop: Loop | None) -> Fix 
         facts, function, loop, statement
     ):
         edit = Wrap((statement,), NO_GRAD)
-    if edit is None:
+    if edit is None or _turned_on_inside(facts, edit, function, loop, statement):
         return None
     what = "the function" if isinstance(edit, Decorate) else "the loop" if loop is not None else "the call"
     return Fix((edit,), _safe(facts, forwards, function, edit, loop, statement), f"Run {what} under no_grad")
@@ -98,6 +98,25 @@ HAZARDS = frozenset(
 """Calls that mean another thing, or raise, without gradients."""
 
 
+def _covers(edit: Edit, function: Function | None, loop: Loop | None, statement: Anchor, place: Place) -> bool:
+    """Whether what stands at a place will run under no-grad."""
+    if isinstance(edit, Decorate):
+        return place.function is not None and function is not None and _inside(place.function, function)
+    return (loop is not None and loop in place.loops) or place.statement is statement
+
+
+def _turned_on_inside(
+    facts: FileFacts, edit: Edit, function: Function | None, loop: Loop | None, statement: Anchor
+) -> bool:
+    """Whether gradients are, or may be, turned on again within: no-grad around it would not reach the calls."""
+    return any(
+        each.enables is not Answer.NO
+        and each.form in {Form.WITH, Form.STATEMENT, Form.ENTERED}
+        and _covers(edit, function, loop, statement, each.place)
+        for each in facts.switches
+    )
+
+
 def _safe(
     facts: FileFacts,
     forwards: list[Forward],
@@ -109,9 +128,7 @@ def _safe(
     """Whether no result with a graph can reach anybody who might differentiate it, or change it in place."""
 
     def holds(place: Place) -> bool:
-        if isinstance(edit, Decorate):
-            return place.function is not None and function is not None and _inside(place.function, function)
-        return (loop is not None and loop in place.loops) or place.statement is statement
+        return _covers(edit, function, loop, statement, place)
 
     anchors = {each.anchor for each in facts.forwards if holds(each.place) or each in forwards}
     # What is added up is made in the region; another result may be a view of a weight, which nobody can

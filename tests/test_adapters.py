@@ -76,6 +76,18 @@ def test_a_fix_that_does_not_parse_is_not_taken(monkeypatch: pytest.MonkeyPatch)
     assert result.error.startswith("a fix gave code that does not parse")
 
 
+def test_fixes_that_call_for_more_fixes_leave_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    def longer(module: cst.Module, _: object) -> tuple[cst.Module, set[int]]:
+        return cst.parse_module(f"import torch\n{module.code}"), {0}
+
+    monkeypatch.setattr(engine, "fixed", longer)
+    result = engine.fix(Source.of(BAD))
+    assert (result.source.text, result.fixed) == (BAD, ())
+    assert result.error is not None
+    assert result.error.startswith("fixes do not come to an end")
+    assert [each.code for each in result.remaining] == ["NGR101"]
+
+
 class Broken(cst.Name):
     """A node whose code is no Python."""
 

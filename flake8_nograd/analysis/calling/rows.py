@@ -73,7 +73,10 @@ class Rows:
             learning.forwards.add(node)
         if discarded and method not in {"__call__", "forward"}:
             return
-        if learning is not None and model.label and learning.own.then(context.state.mode).on is GradMode.ON:
+        if learning is None or not model.label:
+            return
+        shift = learning.own.then(context.state.mode)
+        if shift.on is GradMode.ON and not shift.off & GradMode.ON:
             explicit = setting.where is Evaluated.HERE and setting.answer is not Answer.UNKNOWN
             learning.runs[Run(model.label, method, explicit, node)] = None
 
