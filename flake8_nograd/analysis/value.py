@@ -300,7 +300,7 @@ def detached(node: cst.CSTNode, how: Loss, value: Abstract, mode: GradMode) -> A
         requires_grad=Answer.NO,
         is_leaf=Answer.YES,
         is_inference=inference,
-        cut=value.cut if value.requires_grad is Answer.NO and value.cut else Cut(how, node),
+        cut=value.cut if value.requires_grad is Answer.NO and value.cut and how in KEEPING else Cut(how, node),
         made_under=mode,
         made_at=node,
         identity=frozenset({node}),
@@ -371,6 +371,8 @@ def cut_by(mode: GradMode, node: cst.CSTNode) -> Cut | None:
     return None
 
 
+KEEPING = frozenset({Loss.DETACH, Loss.DATA})
+"""What would give the same numbers to go through, if they had a graph; an ``argmax`` has none in any mode."""
 NO_GRAD_CUTS = frozenset({Loss.NO_GRAD, Loss.INFERENCE})
 COLLECTIONS_OF_DATA = frozenset({Kind.LOADER, Kind.CONTAINER, Kind.DATA, Kind.UNKNOWN})
 """What somebody may go through piece by piece."""
