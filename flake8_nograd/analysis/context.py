@@ -151,7 +151,11 @@ class Context:
     def change(self, target: Abstract, alter: Callable[[Abstract], Abstract]) -> None:
         """A tensor is changed in place, under all the names that hold it, and for those who handed it in."""
         state = self.state
-        state.mutate(target, alter)
+        for name in state.mutate(target, alter):
+            # Functions that read the name may run now.
+            if name.isidentifier():
+                held = state.names[name]
+                self.learned.bind(self._owner_of(name), name, replace(held, parameter=None, identity=frozenset()))
         learning = self.learning()
         if learning is not None and any(alter(each).gist() != each.gist() for each in ANY_TENSOR):
             path = target.label

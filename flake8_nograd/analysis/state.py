@@ -9,7 +9,7 @@ import libcst as cst
 
 from ..facts import Evaluated
 from ..grad import KEEP, Answer, Shift
-from .value import Abstract
+from .value import Abstract, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +104,15 @@ class State:
         """Whether grad mode and the modes of models stayed what they were."""
         return self.mode == other.mode and self.training == other.training and self.frozen == other.frozen
 
-    def mutate(self, target: Abstract, change: Callable[[Abstract], Abstract]) -> None:
-        """Change an object in place, under all the names that hold it."""
-        if not target.identity:
-            return
-        for name, value in self.names.items():
-            if value.identity & target.identity:
-                certain = value.identity == target.identity and len(value.identity) == 1
-                self.names[name] = change(value) if certain else value | change(value)
-
-    def renew(self, node: cst.CSTNode) -> None:
-        """A place makes a new object: names that hold the one made there before are its no more."""
-        for name, value in self.names.items():
-            if node in value.identity:
-                self.names[name] = value | Abstract()
+    def mutate(self, target: Abstract, change: Callable[[Abstract], Abstract]) -> list[str]:
+        """Change an object in place, under all the names that hold it, or a collection with it; gives these."""
+        changed = []
+        for name, value in self.names.items() if target.identity else ():
+            after = _mutated(value, target, change, named=name == target.label)
+            if after is not value:
+                changed.append(name)
+                self.names[name] = after
+        return changed
 
     def forget_under(self, path: str) -> None:
         """Forget the attributes of an object that was rebound."""
@@ -125,6 +120,21 @@ class State:
         for table in (self.names, self.training, self.frozen):
             for name in [name for name in table if name.startswith(prefix)]:
                 del table[name]
+
+
+def _mutated(value: Abstract, target: Abstract, change: Callable[[Abstract], Abstract], *, named: bool) -> Abstract:
+    """What a value is after an object was changed that it may be, or hold."""
+    if value.identity & target.identity:
+        certain = value.identity == target.identity and (named or len(value.identity) == 1)
+        value = change(value) if certain else value | change(value)
+    if value.elements is not None:
+        elements = tuple(_mutated(each, target, change, named=False) for each in value.elements)
+        if any(new is not old for new, old in zip(elements, value.elements, strict=True)):
+            value = replace(value, elements=elements)
+    if value.item is not None and value.item.identity & target.identity:
+        # One of several.
+        value = replace(value, item=value.item | change(value.item))
+    return value
 
 
 def setting_of(table: dict[str, Setting], path: str) -> Setting:

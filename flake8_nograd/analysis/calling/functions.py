@@ -72,6 +72,7 @@ class Functions:
         self._hand_in(learned, bound, given)
         transfer(self.context, definition, paths)
         note_aliases(learned, bound, given)
+        given = Arguments(list(given.positional), dict(given.keywords), given.starred, given.is_statement)
         if known is not None:
             self._left_behind(node, known, bound, given, paths)
         if known is None or known.returns is None:
@@ -98,7 +99,7 @@ class Functions:
                 # One of several things, which may be called where we do not see it.
                 self.context.escapes(replace(held, kind=Kind.FUNCTION))
 
-    def _altered(self, tensor: Abstract, left: Abstract) -> None:
+    def _altered(self, tensor: Abstract, left: Abstract) -> Abstract:
         """A function of the file was given a tensor, and has changed it."""
         context = self.context
 
@@ -118,6 +119,7 @@ class Functions:
         if tensor.kind is Kind.PARAMETER and tensor.source:
             frozen = {Answer.YES: Answer.NO, Answer.NO: Answer.YES}.get(left.requires_grad, Answer.UNKNOWN)
             context.put("frozen", tensor.source, frozen)
+        return change(tensor)
 
     def _left_behind(
         self, node: cst.Call, known: FunctionKnowledge, bound: int, given: Arguments, paths: dict[str, str]
@@ -125,9 +127,15 @@ class Functions:
         """What a call changes, puts into containers, and binds names to, that are seen from here."""
         context = self.context
         for position, value in known.alters.items():
-            handed = given.at(position - bound, known.parameters[position])
-            if handed is not None:
-                self._altered(handed, value)
+            key = known.parameters[position]
+            handed = given.at(position - bound, key)
+            if handed is None:
+                continue
+            altered = self._altered(handed, value)
+            if key in given.keywords:
+                given.keywords[key] = altered
+            else:
+                given.positional[position - bound] = altered
         for (owner, what, path), setting in known.puts.items():
             root, dot, rest = path.partition(".")
             if owner is not known.node:
