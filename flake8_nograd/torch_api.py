@@ -38,6 +38,9 @@ SWITCHES: dict[str, Shift | None] = {
 ``inference_mode`` takes an argument too: what stands here is ``inference_mode()``.
 """
 
+STACKS = frozenset({"contextlib.ExitStack", "contextlib.AsyncExitStack"})
+"""Managers that other managers are entered on."""
+
 ALIASES: dict[str, str] = {
     **{
         f"torch.autograd.{prefix}{name}": f"torch.{name}"

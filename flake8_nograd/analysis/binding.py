@@ -12,8 +12,8 @@ from .collected import filled
 from .context import Context
 from .expressions import Expressions, path_of
 from .reading import is_read_after, operation_on, place_of, places_in
-from .switching import changed
-from .value import UNKNOWN, Abstract, Leaving, replace, written
+from .switching import acting
+from .value import UNKNOWN, Abstract, replace, written
 
 
 @dataclass(slots=True)
@@ -27,8 +27,7 @@ class Bindings:
         """``a = b = value``."""
         if len(node.targets) == 1 and self._pairwise(node):
             return
-        value = self.expressions.of(node.value)
-        value = self.stored_switch(node.value, value)
+        value = acting(self.context.state, node.value, self.expressions.of(node.value))
         for each in node.targets:
             self._assign(node, each.target, value, node.value)
 
@@ -88,15 +87,6 @@ class Bindings:
         for element, each, source in zip(target.elements, values, value.elements, strict=True):
             self._assign(node, element.value, each, source.value)
         return True
-
-    def stored_switch(self, node: cst.BaseExpression, value: Abstract) -> Abstract:
-        """What a name holds that a switch is bound to."""
-        if value.kind is Kind.SWITCH and value.api == "torch.set_grad_enabled" and isinstance(node, cst.Call):
-            # It takes effect when it is made: truth test test_set_grad_enabled_acts_at_once.
-            if value.shift is not None and path_of(node.func).endswith("set_grad_enabled"):
-                self.context.state.mode = changed(self.context.state.mode, value.shift)
-                return replace(value, leaving=Leaving.LONG_AGO)
-        return value
 
     def _assign(
         self, node: cst.BaseSmallStatement, target: cst.BaseExpression, value: Abstract, source: cst.BaseExpression

@@ -16,6 +16,7 @@ from .calling.containers import Containers
 from .calling.functions import Functions
 from .calling.gradients import Gradients
 from .calling.library import Library
+from .calling.managers import Managers
 from .calling.methods import Methods
 from .calling.models import Models
 from .calling.rows import Rows
@@ -32,6 +33,7 @@ class Calls:
     context: Context
     rows: Rows = field(init=False)
     containers: Containers = field(init=False)
+    managers: Managers = field(init=False)
     functions: Functions = field(init=False)
     models: Models = field(init=False)
     gradients: Gradients = field(init=False)
@@ -44,12 +46,13 @@ class Calls:
         context = self.context
         self.rows = rows = Rows(context)
         self.containers = Containers(context, rows)
+        self.managers = Managers(context)
         self.functions = Functions(context, rows, self.containers)
         self.models = Models(context, rows)
         self.gradients = Gradients(context, rows)
         self.tensors = Tensors(context, rows, self.containers, self.functions)
         self.methods = Methods(
-            context, rows, self.containers, self.functions, self.models, self.gradients, self.tensors
+            context, rows, self.containers, self.managers, self.functions, self.models, self.gradients, self.tensors
         )
         builtins = BuiltinFunctions(context, rows, self.containers, self.gradients)
         self.library = Library(context, rows, self.functions, self.gradients, self.tensors, builtins)

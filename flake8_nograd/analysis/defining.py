@@ -14,6 +14,7 @@ from .entering import framework_mode, parameters_of
 from .expressions import Expressions, path_of
 from .knowledge import Def, FunctionKnowledge
 from .switches import Switches, uncalled
+from .switching import acting
 from .value import Abstract
 
 
@@ -48,7 +49,7 @@ class Definitions:
         for each in node.decorators:
             values.append(self.expressions.of(each.decorator))
             # It acts when it is made, and is undone when it decorates.
-            self.bindings.stored_switch(each.decorator, values[-1])
+            acting(context.state, each.decorator, values[-1])
         context.state.mode = outside
         for each, value in zip(reversed(node.decorators), reversed(values), strict=True):
             called = isinstance(each.decorator, cst.Call)

@@ -14,6 +14,7 @@ from .calls import Calls
 from .collected import Arguments, tupled
 from .context import Context, parameter_of
 from .state import Setting
+from .switching import acting
 from .value import (
     COLLECTIONS_OF_DATA,
     DATA,
@@ -353,10 +354,10 @@ class Expressions:
 
     def _either(self, one: cst.BaseExpression, other: cst.BaseExpression) -> Abstract:
         before = self.context.state.fork()
-        first = self.context.settled(self.of(one))
+        first = acting(self.context.state, one, self.context.settled(self.of(one)))
         after = self.context.state.fork()
         self.context.state.become(before)
-        second = self.context.settled(self.of(other))
+        second = acting(self.context.state, other, self.context.settled(self.of(other)))
         self.context.state.become(self.context.state.join(after))
         return first | second
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import libcst as cst
-
 from ..facts import Evaluated
-from ..grad import KEEP, Answer, Shift
-from .value import Abstract, replace
+from ..grad import ANYTHING, KEEP, Answer, Shift
+from .value import Abstract, Leaving, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +57,17 @@ class State:
         if not self.reached:
             return other
         names = dict(self.names)
+        mode = self.mode | other.mode
         for name, value in other.names.items():
             mine = names.get(name) or self.outer.get(name)
             names[name] = value if mine is None else mine | value
+            if mine is not None and mine.saved is not None and Leaving.RESTORES & (mine.leaving | value.leaving):
+                saved = unstacked(mine, self.mode) | unstacked(value, other.mode)
+                names[name] = replace(names[name], saved=saved, shift=mode)
         for name in self.outer.keys() & (self.names.keys() - other.names.keys()):
             names[name] |= self.outer[name]
         return State(
-            self.mode | other.mode,
+            mode,
             names,
             self._joined(self.training, other, other.training),
             self._joined(self.frozen, other, other.frozen),
@@ -135,6 +137,16 @@ def _mutated(value: Abstract, target: Abstract, change: Callable[[Abstract], Abs
         # One of several.
         value = replace(value, item=value.item | change(value.item))
     return value
+
+
+def unstacked(stack: Abstract, left: Shift) -> Shift:
+    """The mode when an ``ExitStack`` has left what was entered on it, in the mode in which its block ended."""
+    if stack.saved is None:
+        return ANYTHING
+    if not stack.leaving & Leaving.RESTORES:
+        return left
+    changed = stack.leaving & Leaving.NOTHING and stack.shift is not left
+    return stack.saved | left if changed else stack.saved
 
 
 def setting_of(table: dict[str, Setting], path: str) -> Setting:

@@ -152,34 +152,15 @@ class Switches:
 
     def _shift_of(self, node: cst.BaseExpression, value: Abstract) -> tuple[Shift, Leaving]:
         """What entering a value does to grad mode, and leaving it."""
-        if value.kind is Kind.SWITCH and value.shift is not None:
-            self.expressions.calls.functions.runs_now(value)
-            return value.shift, value.leaving
-        if value.kind is Kind.INSTANCE:
-            return self._class_manager(value)
+        known = self.expressions.calls.managers.entering(value)
+        if known is not None:
+            return known
         if value.kind is Kind.UNKNOWN and isinstance(node, cst.Call) and naming.sounds_like_no_grad(path_of(node.func)):
             return ANYTHING, Leaving.RESTORES
         if isinstance(node, cst.BooleanOperation | cst.IfExp):
             # One of several, of which not all are known.
             return ANYTHING, Leaving.RESTORES
         return KEEP, Leaving.NOTHING
-
-    def _class_manager(self, value: Abstract) -> tuple[Shift, Leaving]:
-        for method in self.run(value, "__enter__"):
-            known = self.context.known.functions.get(method)
-            if known is not None and known.leaves != KEEP:
-                return known.leaves, Leaving.RESTORES
-        return KEEP, Leaving.NOTHING
-
-    def run(self, value: Abstract, name: str) -> list[cst.FunctionDef]:
-        """The methods of that name which a manager of this file has; they are called here."""
-        if value.kind is not Kind.INSTANCE:
-            return []
-        owners = [each for each in value.definitions if isinstance(each, cst.ClassDef)]
-        methods = [method for owner in owners if (method := self.context.method(owner, name)) is not None]
-        for method in methods:
-            self.context.called(method)
-        return methods
 
     def decorator_shift(
         self, node: cst.FunctionDef, value: Abstract, decorator: cst.BaseExpression, *, called: bool

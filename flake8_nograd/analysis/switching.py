@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import libcst as cst
+
 from ..facts import Kind
 from ..grad import ENABLE_GRAD, SET_UNKNOWN, GradMode, Shift
 from ..grad import INFERENCE as INFERENCE_SHIFT
 from ..grad import NO_GRAD as NO_GRAD_SHIFT
 from ..grad import NOT_INFERENCE as NOT_INFERENCE_SHIFT
 from .collected import Arguments
-from .value import Abstract
+from .state import State
+from .value import Abstract, Leaving, replace
 
 OFF = NO_GRAD_SHIFT | INFERENCE_SHIFT
 
@@ -38,6 +41,17 @@ def switch_of(name: str, given: Arguments) -> Abstract:
             saved = flag.shift
             return Abstract(kind=Kind.SWITCH, shift=Restore(saved.on, saved.off, saved.inference), api=name)
     return Abstract(kind=Kind.SWITCH, shift=shift, api=name)
+
+
+def acting(state: State, node: cst.BaseExpression, value: Abstract) -> Abstract:
+    """A value that is not entered where it is made, if it is a switch that acts when it is made."""
+    if value.kind is Kind.SWITCH and value.api == "torch.set_grad_enabled" and isinstance(node, cst.Call):
+        # It takes effect when it is made: truth test test_set_grad_enabled_acts_at_once.
+        name = node.func.attr if isinstance(node.func, cst.Attribute) else node.func
+        if value.shift is not None and isinstance(name, cst.Name) and name.value.endswith("set_grad_enabled"):
+            state.mode = changed(state.mode, value.shift)
+            return replace(value, leaving=Leaving.LONG_AGO)
+    return value
 
 
 def changed(mode: Shift, shift: Shift) -> Shift:

@@ -83,6 +83,12 @@ class Abstract(NamedTuple):
     """Of a switch: what it does; of a function: what it is wrapped in."""
     leaving: Leaving = Leaving.RESTORES
     """Of a context manager."""
+    saved: Shift | None = None
+    """Of an ``ExitStack``: the mode that leaving it brings back, if ``leaving`` says that it brings back one.
+
+    Where only some ways entered a switch on it, ``shift`` is the mode in which they met: while that is the mode,
+    it is what ``saved`` says for all of them.
+    """
     definitions: tuple[Definition, ...] = ()
     bound: Abstract | None = None
     """Of a method: its object."""
@@ -166,6 +172,7 @@ class Abstract(NamedTuple):
             is_none=self.is_none and other.is_none,
             shift=self.shift | other.shift if self.shift and other.shift else None,
             leaving=self.leaving | other.leaving,
+            saved=self.saved | other.saved if self.saved and other.saved else None,
             definitions=tuple(dict.fromkeys(self.definitions + other.definitions)),
             bound=self.bound if self.bound == other.bound else None,
             training=self.training | other.training,

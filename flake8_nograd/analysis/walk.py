@@ -16,7 +16,7 @@ from .entering import enter, role_of
 from .expressions import Expressions, path_of
 from .knowledge import ClassKnowledge, FunctionKnowledge
 from .reading import bound_by, compared, place_of, places_in
-from .state import State
+from .state import State, unstacked
 from .switches import Switches
 from .switching import changed
 from .value import COLLECTIONS_OF_DATA, NONE, PLAIN, UNKNOWN, Abstract, Leaving, replace
@@ -41,8 +41,8 @@ class Walk(cst.CSTVisitor):
         self.switches = Switches(context, expressions, self.bindings)
         self.definitions = Definitions(context, expressions, self.bindings, self.switches)
         self.breaks: list[list[State]] = []
-        self.exits: list[Shift | cst.Finally] = []
-        """What happens to grad mode on the way out: a mode that a ``with`` brings back, or a ``finally``."""
+        self.exits: list[Shift | cst.Finally | str] = []
+        """What happens to grad mode on the way out: a mode that a ``with`` brings back, a ``finally``, a stack."""
         self.loop_exits = [0]
         """How many of them stand around the body of each loop."""
         self.tries: list[tuple[int, Shift]] = []
@@ -171,6 +171,9 @@ class Walk(cst.CSTVisitor):
             leaving = self.exits[number]
             if isinstance(leaving, Shift):
                 mode = leaving
+                continue
+            if isinstance(leaving, str):
+                mode = unstacked(context.state.names.get(leaving, UNKNOWN), mode)
                 continue
             here, exits = context.state, self.exits
             context.state = here.fork()
@@ -525,25 +528,41 @@ class Walk(cst.CSTVisitor):
         """``with``: each item in turn, the body, then back to the mode before."""
         context = self.context
         switches = context.here.switches
-        entered: list[tuple[Abstract, Shift, Shift, Leaving]] = []
+        entered: list[tuple[Abstract, str, Shift, Shift, Leaving]] = []
         if node.asynchronous is not None:
             context.recorder.write(Yield(node, context.place(), True))
         for each in node.items:
             outside = context.state.mode
             value, shift, leaving = self.switches.joined(each.item) or self.switches.entered(node, each)
+            if leaving & Leaving.LONG_AGO and not isinstance(each.item, cst.Name | cst.Attribute):
+                # Made right here.
+                leaving = leaving & ~Leaving.LONG_AGO | Leaving.RESTORES
             context.state.mode = changed(context.state.mode, shift)
-            entered.append((value, outside, context.state.mode, leaving))
-            if leaving & Leaving.RESTORES:
+            name = "" if each.asname is None else path_of(each.asname.name)
+            if value.api in torch_api.STACKS:
+                # It brings back what the switches that are entered on it found.
+                name = name or value.label or f"{len(self.exits)} unnamed stack"
+                context.state.names[name] = (
+                    value if value.leaving & Leaving.RESTORES else replace(value, saved=context.state.mode)
+                )
+                self.exits.append(name)
+            elif leaving & Leaving.RESTORES:
                 self.exits.append(outside)
-            if each.asname is not None:
+            entered.append((value, name, outside, context.state.mode, leaving))
+            if each.asname is not None and value.api not in torch_api.STACKS:
                 held = value if value.kind is not Kind.SWITCH or value.api == "" else PLAIN
                 self.expressions.assign_target(each.asname.name, held)
         node.body.visit(self)
-        restoring = sum(bool(leaving & Leaving.RESTORES) for *_, leaving in entered)
+        restoring = sum(
+            bool(leaving & Leaving.RESTORES) or value.api in torch_api.STACKS for value, *_, leaving in entered
+        )
         del self.exits[len(self.exits) - restoring :]
-        for value, outside, inside, leaving in reversed(entered):
-            self.switches.run(value, "__exit__")
-            context.state.mode = leaving.of(outside, inside, context.state.mode)
+        for value, name, outside, inside, leaving in reversed(entered):
+            self.expressions.calls.managers.run(value, "__exit__")
+            if value.api in torch_api.STACKS:
+                context.state.mode = unstacked(context.state.names.get(name, UNKNOWN), context.state.mode)
+            else:
+                context.state.mode = leaving.of(outside, inside, context.state.mode)
         context.here.switches = switches
         return False
 

@@ -25,12 +25,6 @@ class Functions:
     rows: Rows
     containers: Containers
 
-    def runs_now(self, manager: Abstract) -> None:
-        """A manager made by a function of the file is entered: its body runs."""
-        for definition in manager.definitions:
-            if manager.kind is Kind.SWITCH and not isinstance(definition, cst.ClassDef):
-                self.context.called(definition)
-
     def _manager(self, callee: Abstract, given: Arguments) -> Abstract:
         """Make a context manager with a generator of the file, which runs when it is entered."""
         shift, leaving = KEEP, Leaving.RESTORES

@@ -45,8 +45,9 @@ class Library:
             return self.gradients.differentiate(node, name, given)
         if name == "torch.is_grad_enabled":
             return replace(PLAIN, shift=context.state.mode, made_at=node)
-        if name in {"contextlib.ExitStack", "contextlib.AsyncExitStack"}:
-            return Abstract(kind=Kind.SWITCH, shift=KEEP)
+        if name in torch_api.STACKS:
+            stack = Abstract(kind=Kind.SWITCH, shift=KEEP, leaving=Leaving.NOTHING, api=name)
+            return replace(stack, identity=frozenset({node}), saved=context.state.mode)
         if torch_api.runs_in_a_thread(name):
             self.functions.in_a_thread(node, given)
             return Abstract(api=name)

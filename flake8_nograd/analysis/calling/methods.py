@@ -7,15 +7,16 @@ from dataclasses import dataclass
 import libcst as cst
 
 from ... import naming, torch_api
-from ...facts import Form, Kind, Switch
+from ...facts import Kind
 from ...grad import ANYTHING, ENABLE_GRAD, KEEP, Answer, GradMode
 from ..collected import Arguments, forwards_of, tupled
 from ..context import Context
-from ..switching import changed, switch_of
+from ..switching import changed
 from ..value import PLAIN, UNKNOWN, Abstract, replace
 from .containers import Containers
 from .functions import Functions
 from .gradients import Gradients
+from .managers import Managers
 from .models import Models
 from .rows import Rows
 from .tensors import Tensors
@@ -28,6 +29,7 @@ class Methods:
     context: Context
     rows: Rows
     containers: Containers
+    managers: Managers
     functions: Functions
     models: Models
     gradients: Gradients
@@ -58,7 +60,7 @@ class Methods:
         """Methods that mean the same on whatever has them."""
         context = self.context
         if name == "__enter__" and receiver.kind is Kind.SWITCH:
-            return self._enter(node, receiver)
+            return self.managers.enter(node, receiver)
         if name == "__exit__" and receiver.kind is Kind.SWITCH:
             context.state.mode = changed(context.state.mode, ANYTHING)
             return UNKNOWN
@@ -101,7 +103,7 @@ class Methods:
             self.rows.call(node, f".{name}", receiver, given)
             return UNKNOWN
         if name == "enter_context" and given.positional:
-            return self._enter(node, given.positional[0])
+            return self.managers.enter(node, given.positional[0], receiver)
         if name == "step" and receiver.kind in {Kind.OPTIMIZER, Kind.UNKNOWN, Kind.SCALER}:
             self.rows.call(node, ".step", receiver, given)
             for each in given.all():
@@ -112,31 +114,3 @@ class Methods:
         if name == "scale" and naming.sounds_like_scaler(receiver.label) and given.positional:
             return replace(given.positional[0], label="")
         return None
-
-    def _enter(self, node: cst.Call, entered: Abstract) -> Abstract:
-        context = self.context
-        called = entered.kind is not Kind.API
-        if not called and entered.api in torch_api.SWITCHES:
-            # stack.enter_context(torch.no_grad) raises; taken as what was meant.
-            entered = switch_of(entered.api, Arguments([], {}))
-        if entered.kind is Kind.SWITCH and entered.shift is not None:
-            before = context.mode()
-            self.functions.runs_now(entered)
-            context.state.mode = changed(context.state.mode, entered.shift)
-            if entered.api in torch_api.SWITCHES:
-                function = context.function()
-                context.recorder.write(
-                    Switch(
-                        node if called else node.args[0].value,
-                        context.here.statement,
-                        entered.api,
-                        Form.ENTERED,
-                        called,
-                        before,
-                        context.mode(),
-                        None if function is None else function.row,
-                        context.place(),
-                        entered.shift.enables,
-                    )
-                )
-        return entered

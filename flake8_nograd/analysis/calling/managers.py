@@ -1,0 +1,94 @@
+"""Context managers as they are entered and left: switches, stacks of them, classes of the file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import libcst as cst
+
+from ... import torch_api
+from ...facts import Form, Kind, Switch
+from ...grad import ANYTHING, KEEP, Shift
+from ..collected import Arguments
+from ..context import Context
+from ..switching import changed, switch_of
+from ..value import UNKNOWN, Abstract, Leaving, replace
+
+
+@dataclass(slots=True)
+class Managers:
+    """What entering and leaving context managers does to grad mode."""
+
+    context: Context
+
+    def entering(self, value: Abstract) -> tuple[Shift, Leaving] | None:
+        """What entering a manager does to grad mode, and leaving it; ``None`` where nothing is known of it."""
+        if value.api in torch_api.STACKS:
+            return KEEP, Leaving.NOTHING
+        if value.kind is Kind.SWITCH and value.shift is not None:
+            for definition in value.definitions:
+                if not isinstance(definition, cst.ClassDef):
+                    # A generator of the file: its body runs.
+                    self.context.called(definition)
+            return value.shift, value.leaving
+        if value.kind is not Kind.INSTANCE:
+            return None
+        for method in self.run(value, "__enter__"):
+            known = self.context.known.functions.get(method)
+            if known is not None and known.leaves != KEEP:
+                return known.leaves, Leaving.RESTORES
+        return KEEP, Leaving.NOTHING
+
+    def run(self, value: Abstract, name: str) -> list[cst.FunctionDef]:
+        """The methods of that name which a manager of this file has; they are called here."""
+        if value.kind is not Kind.INSTANCE:
+            return []
+        owners = [each for each in value.definitions if isinstance(each, cst.ClassDef)]
+        methods = [method for owner in owners if (method := self.context.method(owner, name)) is not None]
+        for method in methods:
+            self.context.called(method)
+        return methods
+
+    def enter(self, node: cst.Call, entered: Abstract, stack: Abstract = UNKNOWN) -> Abstract:
+        """A call enters a manager, perhaps on a stack: ``stack.enter_context(manager)``."""
+        context = self.context
+        called = entered.kind is not Kind.API
+        if not called and entered.api in torch_api.SWITCHES:
+            # stack.enter_context(torch.no_grad) raises; taken as what was meant.
+            entered = switch_of(entered.api, Arguments([], {}))
+        known = self.entering(entered)
+        if known is not None:
+            before = context.mode()
+            shift, leaving = known
+            self._stacked(stack, leaving)
+            context.state.mode = changed(context.state.mode, shift)
+            if entered.api in torch_api.SWITCHES:
+                function = context.function()
+                context.recorder.write(
+                    Switch(
+                        node if called else node.args[0].value,
+                        context.here.statement,
+                        entered.api,
+                        Form.ENTERED,
+                        called,
+                        before,
+                        context.mode(),
+                        None if function is None else function.row,
+                        context.place(),
+                        shift.enables,
+                    )
+                )
+        return entered
+
+    def _stacked(self, stack: Abstract, leaving: Leaving) -> None:
+        """A manager is entered on an ``ExitStack``, which leaves the last first: what the first brings back, stays."""
+        names = self.context.state.names
+        held = names.get(stack.label)
+        if held is None or held.api not in torch_api.STACKS or not leaving & (Leaving.RESTORES | Leaving.LONG_AGO):
+            return
+        back = ANYTHING if leaving & Leaving.LONG_AGO else self.context.state.mode
+        if held.saved is not None and held.leaving & Leaving.RESTORES:
+            back = held.saved | back if held.leaving & Leaving.NOTHING else held.saved
+            leaving &= held.leaving
+        perhaps = Leaving.NOTHING if leaving & (Leaving.NOTHING | Leaving.STAYS) else Leaving.RESTORES
+        names[stack.label] = replace(held, saved=back, leaving=Leaving.RESTORES | perhaps)
