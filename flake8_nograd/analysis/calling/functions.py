@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import libcst as cst
 
+from ... import torch_api
 from ...facts import Evaluated, Kind, Role, ThreadCall
-from ...grad import KEEP, Answer
+from ...grad import ANYTHING, KEEP, Answer
 from ..collected import Arguments, forwards_of, merge
 from ..context import Context
 from ..knowledge import Def, FunctionKnowledge, Run
+from ..switching import switch_of
 from ..value import UNKNOWN, Abstract, Leaving, replace
 from .containers import Containers
 from .handing import note_aliases, paths_inside, result_of, transfer
@@ -183,6 +185,9 @@ class Functions:
         owner = next((each for each in callee.definitions if isinstance(each, cst.ClassDef)), None)
         role = context.role(owner)
         self.rows.call(node, callee.label, UNKNOWN, given)
+        switch = self._switch(node, owner, given)
+        if switch is not None:
+            return switch
         kind = {
             Role.MODULE: Kind.MODEL,
             Role.LIGHTNING: Kind.MODEL,
@@ -215,6 +220,18 @@ class Functions:
         else:
             self.rows.handed_on(node, callee.label, given)
         return made
+
+    def _switch(self, node: cst.Call, owner: cst.ClassDef | None, given: Arguments) -> Abstract | None:
+        """An object of a class that is a switch of torch by its base: ``class Quiet(torch.no_grad)``."""
+        context = self.context
+        if owner is None or owner not in context.learned.classes:
+            return None
+        base = next((each for each in context.learned.classes[owner].bases if each in torch_api.SWITCHES), None)
+        if base is None:
+            return None
+        changed = any(context.method(owner, name) for name in ("__init__", "__enter__", "__exit__"))
+        shift = ANYTHING if changed else switch_of(base, given).shift
+        return Abstract(kind=Kind.SWITCH, shift=shift, identity=frozenset({node}))
 
     def in_a_thread(self, node: cst.Call, given: Arguments) -> None:
         """Functions are handed to another thread: grad mode is not inherited."""
