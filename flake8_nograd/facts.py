@@ -247,8 +247,6 @@ class Switch:
 
     anchor: Anchor
     """The ``with`` item's expression, the decorator or the statement; of an uncalled one that is entered, its name."""
-    owner: Anchor
-    """The ``with``, the ``def`` or the statement that it belongs to."""
     api: str
     """Canonical: ``torch.no_grad``."""
     form: Form
@@ -284,7 +282,6 @@ class Joined:
 
     anchor: Anchor
     """The whole operation."""
-    place: Place
     operator: str
     operands: tuple[Value, ...]
     written: tuple[str, ...]
@@ -415,8 +412,6 @@ class Write:
     """``-=``, ``add_``, ``copy_``, ``out``."""
     sources: tuple[Value, ...]
     """The values that the new content is computed from."""
-    view: bool
-    """Whether what is written is a view of the target."""
     past: tuple[Anchor, Anchor] | None = None
     """``w.data`` and ``w``, where the change is written as one of ``w.data``, past autograd."""
     is_used: bool = False

@@ -46,7 +46,7 @@ class Bindings:
             base = self.expressions.of(node.target.value)
             if base.kind in {Kind.TENSOR, Kind.PARAMETER}:
                 manner = Manner.DATA if base.label.endswith(".data") else Manner.ITEM
-                self.expressions.calls.tensors.write(node, base, manner, operation, [value], view=True)
+                self.expressions.calls.tensors.write(node, base, manner, operation, [value])
             else:
                 item = replace(self.before(node.target), label=place_of(node.target))
                 item = _leaf_by_gradient(item, node.value)
@@ -224,7 +224,7 @@ class Bindings:
             return
         if base.kind in {Kind.TENSOR, Kind.PARAMETER, Kind.DATA}:
             manner = Manner.DATA if base.label.endswith(".data") else Manner.ITEM
-            self.expressions.calls.tensors.write(target, base, manner, "[...] =", [value], view=True)
+            self.expressions.calls.tensors.write(target, base, manner, "[...] =", [value])
         self.expressions.calls.containers.put_into(target, base, [value])
 
     def _augmented(self, node: cst.AugAssign, target: Abstract, value: Abstract) -> Abstract:

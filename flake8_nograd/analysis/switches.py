@@ -54,7 +54,6 @@ class Switches:
         function = context.function()
         switch = Switch(
             node,
-            node,
             value.api,
             Form.STATEMENT,
             called,
@@ -104,7 +103,6 @@ class Switches:
         context.recorder.write(
             Joined(
                 item,
-                context.place(),
                 operator,
                 tuple(each.fact() for each in values),
                 tuple(code(each) for each in operands),
@@ -133,7 +131,6 @@ class Switches:
             function = context.function()
             switch = Switch(
                 item.item,
-                node,
                 value.api,
                 Form.WITH,
                 called,
@@ -204,7 +201,6 @@ class Switches:
             context.recorder.write(
                 Switch(
                     each,
-                    node,
                     value.api,
                     form,
                     isinstance(each.decorator, cst.Call),

@@ -67,7 +67,6 @@ class Managers:
                 context.recorder.write(
                     Switch(
                         node if called else node.args[0].value,
-                        context.here.statement,
                         entered.api,
                         Form.ENTERED,
                         called,

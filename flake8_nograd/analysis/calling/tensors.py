@@ -114,7 +114,6 @@ class Tensors:
         operation: str,
         sources: list[Abstract],
         *,
-        view: bool = False,
         used: bool = False,
     ) -> None:
         """Change a tensor in place."""
@@ -128,7 +127,6 @@ class Tensors:
                 manner,
                 operation,
                 tuple(each.fact() for each in sources),
-                view or target.is_view,
                 _past_autograd(node) if manner is Manner.DATA else None,
                 used,
             )
