@@ -187,7 +187,8 @@ def framework_mode(known: ClassKnowledge, method: str) -> GradMode | None:
         if method in torch_api.LIGHTNING_GRAD_ON_HOOKS:
             return GradMode.ON
     if known.role is Role.AUTOGRAD_FUNCTION and method in torch_api.AUTOGRAD_FUNCTION_METHODS:
-        return GradMode.OFF
+        # Inference mode stays. Truth: tests/truth/test_tables.
+        return GradMode.NOT_ON
     if known.role is Role.AUTOGRAD_FUNCTION and method in torch_api.AUTOGRAD_FUNCTION_BACKWARDS:
         return GradMode.NOT_INFERENCE
     return None

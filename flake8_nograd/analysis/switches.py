@@ -197,7 +197,7 @@ class Switches:
         if value.api in torch_api.SWITCHES:
             function = context.known.functions.get(node) if isinstance(node, cst.FunctionDef) else None
             before = function.entry if function is not None else GradMode.UNKNOWN
-            shift = value.shift or KEEP
+            shift = (value if value.shift is not None else switch_of(value.api, _NO_ARGUMENTS)).shift or KEEP
             context.recorder.write(
                 Switch(
                     each,

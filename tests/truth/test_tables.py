@@ -1169,6 +1169,9 @@ def test_methods_of_an_autograd_function_run_without_gradients_but_backwards_for
     assert seen.pop("jvp") is GradMode.ON, "that of the caller"
     forwards, backwards = torch_api.AUTOGRAD_FUNCTION_METHODS, torch_api.AUTOGRAD_FUNCTION_BACKWARDS
     assert seen == dict.fromkeys(forwards | backwards, GradMode.OFF)
+    with torch.inference_mode(), torch.enable_grad():
+        Old.apply(matrix())
+    assert seen.pop("forward") is GradMode.INFERENCE, "it stays"
     for made in (Old, New):
         x = Sample().make()
         torch.autograd.grad(made.apply(x).sum(), x, create_graph=True)

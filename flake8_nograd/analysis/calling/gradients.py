@@ -107,7 +107,8 @@ class Gradients:
         """``x.requires_grad_(...)`` and ``x.requires_grad = ...``; ``anew``: it had none, or this raises."""
         context = self.context
         frozen = {Answer.YES: Answer.NO, Answer.NO: Answer.YES}.get(answer, Answer.UNKNOWN)
-        if receiver.kind is Kind.MODEL:
+        named = receiver.kind is Kind.UNKNOWN and naming.sounds_like_model(receiver.label)
+        if receiver.kind is Kind.MODEL or named:
             if receiver.label:
                 context.put("frozen", receiver.label, frozen)
             return replace(receiver, frozen=frozen)

@@ -96,12 +96,19 @@ class Models:
 
 
 def _differentiable_input(value: Abstract) -> bool:
-    return value.requires_grad is Answer.YES and value.kind in {Kind.TENSOR, Kind.PARAMETER} and value.leaf is not None
+    """``x.requires_grad_()`` before the forward pass: somebody wants the gradient of the input."""
+    if value.requires_grad is not Answer.YES or value.kind not in {Kind.TENSOR, Kind.PARAMETER, Kind.DATA}:
+        return False
+    return value.leaf is not None or (value.is_leaf is not Answer.NO and not value.forwards)
 
 
 def _invented(values: list[Abstract]) -> bool:
     """Whether tensors are made of noise or constants."""
-    made = [each.cut.at for each in flat(values) if each.cut is not None and each.cut.how is Loss.FACTORY]
+    made = [
+        each.cut.at
+        for each in flat(values)
+        if each.cut is not None and each.cut.how is Loss.FACTORY and each.made_at is not None
+    ]
     return 0 < len(made) == len(values) and all(
         isinstance(each, cst.Call)
         and isinstance(each.func, cst.Attribute)
