@@ -233,7 +233,8 @@ def _compare_rows(found: Comparison, source: Source, facts: FileFacts, done: Run
         failed = [message for message in done.failures.get(line, []) if LEAF.search(message)]
         target, mode = write.target, write.place.grad
         found.asked["write"] += 1
-        is_no_leaf = not write.view and Answer.NO in {target.requires_grad, target.is_leaf}
+        is_view = write.manner is Manner.ITEM or target.is_view
+        is_no_leaf = not is_view and Answer.NO in {target.requires_grad, target.is_leaf}
         if write.manner is Manner.DATA or not mode & GradMode.ON or is_no_leaf:
             claim = Answer.NO
         elif mode is GradMode.ON and target.requires_grad is Answer.YES and target.is_leaf is Answer.YES:
