@@ -133,11 +133,21 @@ class Context:
     def frozen(self, model: Abstract) -> Answer:
         """Whether the weights of a model are frozen."""
         setting = self.frozen_of(model.label) if model.label else NOT_SET
+        if setting.answer is Answer.YES and self._differs_in_part(model.label, Answer.YES):
+            return Answer.UNKNOWN
         return model.frozen if setting.answer is Answer.UNKNOWN else setting.answer
+
+    def _differs_in_part(self, path: str, frozen: Answer) -> bool:
+        """Whether a part of a model is not surely frozen, or not surely trained, as the model is."""
+        return any(
+            setting.answer is not frozen and part.startswith(f"{path}.") for part, setting in self.state.frozen.items()
+        )
 
     def perhaps_frozen(self, model: Abstract) -> bool:
         """Whether some way here froze it, and some did not; what nothing froze is presumed to be trained."""
         setting = self.frozen_of(model.label) if model.label else NOT_SET
+        if setting.answer is Answer.YES:
+            return self._differs_in_part(model.label, Answer.YES)
         return setting is not NOT_SET and setting.answer is Answer.UNKNOWN and model.frozen is Answer.UNKNOWN
 
     def parameter(self, node: cst.CSTNode, model: Abstract) -> Abstract:
@@ -146,7 +156,8 @@ class Context:
         if model.made_under is not GradMode.UNKNOWN and model.made_under & GradMode.INFERENCE:
             surely = model.made_under is GradMode.INFERENCE
             made = replace(made, is_inference=Answer.YES if surely else Answer.UNKNOWN)
-        return replace(made, requires_grad=Answer.UNKNOWN) if self.perhaps_frozen(model) else made
+        differs = made.requires_grad is Answer.YES and model.label and self._differs_in_part(model.label, Answer.NO)
+        return replace(made, requires_grad=Answer.UNKNOWN) if differs or self.perhaps_frozen(model) else made
 
     def change(self, target: Abstract, alter: Callable[[Abstract], Abstract]) -> None:
         """A tensor is changed in place, under all the names that hold it, and for those who handed it in."""
@@ -168,6 +179,16 @@ class Context:
                 value = state.names.get(as_handed_in(position))
                 if value is not None and value.identity & target.identity:
                     learning.altered.add(position)
+
+    def freeze(self, parameter: Abstract, requires: Answer) -> None:
+        """A parameter of a model requires gradients from here on, or does not: so do its others, or we cannot tell."""
+        if parameter.kind is not Kind.PARAMETER or not parameter.source:
+            return
+        frozen = {Answer.YES: Answer.NO, Answer.NO: Answer.YES}.get(requires, Answer.UNKNOWN)
+        if parameter.leaf is not Leaf.PARAMETERS and self.frozen_of(parameter.source).answer is not frozen:
+            # One of several: ``net.weight``.
+            frozen = Answer.UNKNOWN
+        self.put("frozen", parameter.source, frozen)
 
     def put(self, what: str, path: str, answer: Answer, where: Evaluated = Evaluated.HERE) -> None:
         """A model is put in a mode, or frozen, here."""

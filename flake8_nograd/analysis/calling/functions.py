@@ -112,9 +112,7 @@ class Functions:
         context.change(tensor, change)
         if tensor.label and tensor.kind is not Kind.MODEL:
             context.state.names[tensor.label] = change(tensor)
-        if tensor.kind is Kind.PARAMETER and tensor.source:
-            frozen = {Answer.YES: Answer.NO, Answer.NO: Answer.YES}.get(left.requires_grad, Answer.UNKNOWN)
-            context.put("frozen", tensor.source, frozen)
+        context.freeze(tensor, left.requires_grad)
         return change(tensor)
 
     def _left_behind(

@@ -112,8 +112,7 @@ class Gradients:
             if receiver.label:
                 context.put("frozen", receiver.label, frozen)
             return replace(receiver, frozen=frozen)
-        if receiver.kind is Kind.PARAMETER and receiver.source:
-            context.put("frozen", receiver.source, frozen)
+        context.freeze(receiver, answer)
         if receiver.kind is Kind.PARAMETERS:
             return receiver
 

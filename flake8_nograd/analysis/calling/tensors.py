@@ -62,6 +62,7 @@ class Tensors:
                 if mode & GradMode.INFERENCE:
                     result = result | receiver
                 context.change(receiver, lambda value: replace(result, label=value.label))
+                context.freeze(receiver, result.requires_grad)
                 if receiver.label:
                     context.state.hold(receiver.label, replace(result, label=receiver.label), receiver)
             return result
