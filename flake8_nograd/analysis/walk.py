@@ -45,8 +45,8 @@ class Walk(cst.CSTVisitor):
         """What happens to grad mode on the way out: a mode that a ``with`` brings back, a ``finally``, a stack."""
         self.loop_exits = [0]
         """How many of them stand around the body of each loop."""
-        self.tries: list[tuple[int, Shift]] = []
-        """Of each ``try``: how many stand around it, and the modes in which its body may raise."""
+        self.tries: list[tuple[int, State]] = []
+        """Of each ``try``: how many stand around it, and what is known where its body may raise."""
 
     # --- module, blocks -----------------------------------------------------
 
@@ -71,10 +71,16 @@ class Walk(cst.CSTVisitor):
                 self.context.state.reached = True
             here.statement = each
             each.visit(self)
-            if self.tries:
-                depth, modes = self.tries[-1]
-                self.tries[-1] = depth, modes | self._unwound(depth)
+            self._may_raise()
         here.block, here.statement, here.idle = outside, statement, idle
+
+    def _may_raise(self) -> None:
+        """What is known here, is in the handlers of the ``try`` around."""
+        if self.tries:
+            depth, raised = self.tries[-1]
+            here = self.context.state.fork()
+            here.mode, here.reached = self._unwound(depth), True
+            self.tries[-1] = depth, raised.join(here)
 
     def visit_IndentedBlock(self, node: cst.IndentedBlock) -> bool:
         """A block."""
@@ -190,6 +196,7 @@ class Walk(cst.CSTVisitor):
         """``raise``."""
         if node.exc is not None:
             self.expressions.of(node.exc)
+        self._may_raise()
         self.context.state.reached = False
         return False
 
@@ -382,15 +389,16 @@ class Walk(cst.CSTVisitor):
         final: cst.Finally | None,
     ) -> None:
         context = self.context
-        before = context.state.fork()
         if final is not None:
             self.exits.append(final)
-        self.tries.append((len(self.exits), context.state.mode))
+        self.tries.append((len(self.exits), context.state.fork()))
         body.visit(self)
-        _, modes = self.tries.pop()
-        raised = before.join(context.state.fork())
-        raised.mode = raised.mode | modes
-        raised.reached = True
+        _, raised = self.tries.pop()
+        if not handlers:
+            # It goes on to the ``try`` around.
+            ended, context.state = context.state, raised.fork()
+            self._may_raise()
+            context.state = ended
         if orelse is not None:
             orelse.body.visit(self)
         after = context.state.fork()
