@@ -225,6 +225,7 @@ class Bindings:
         if base.kind in {Kind.TENSOR, Kind.PARAMETER, Kind.DATA}:
             manner = Manner.DATA if base.label.endswith(".data") else Manner.ITEM
             self.expressions.calls.tensors.write(target, base, manner, "[...] =", [value])
+            base = replace(context.state.names.get(base.label, base), label=base.label)
         self.expressions.calls.containers.put_into(target, base, [value])
 
     def _augmented(self, node: cst.AugAssign, target: Abstract, value: Abstract) -> Abstract:

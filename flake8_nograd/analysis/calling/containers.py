@@ -76,7 +76,9 @@ class Containers:
                 result = result | each
             return replace(result, label="")
         if value.item is not None:
-            return replace(value.item, forwards=value.item.forwards | value.forwards, identity=frozenset({node}))
+            # One of those in it, which other loops over it reach as well.
+            identity = value.item.identity | {node}
+            return replace(value.item, forwards=value.item.forwards | value.forwards, identity=identity)
         if value.kind in {Kind.TENSOR, Kind.PARAMETER}:
             return computed(node, [value], self.context.mode(), view=True)
         if value.kind in {Kind.DATA, Kind.PLAIN}:
