@@ -617,6 +617,9 @@ SELF_GUARDED_METHODS: dict[str, str] = {
 By name only: of a class of the file, the file tells.
 """
 
+SETTING_DECORATORS: frozenset[str] = _words("torch.optim.optimizer._use_grad_for_differentiable")
+"""Decorators that set grad mode by an option: off in an optimizer's ``step``, unless it is ``differentiable``."""
+
 SELF_GUARDED_CALLABLES: frozenset[str] = _words("""
     transformers.pipeline ignite.engine.create_supervised_evaluator
     torch.optim.swa_utils.update_bn

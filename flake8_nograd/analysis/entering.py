@@ -23,13 +23,10 @@ def enter(context: Context, node: Def, owner: cst.ClassDef | None, known: Functi
         value = handed if handed is not None and handed.kind is Kind.FUNCTION else None
         value = value or _annotated(context, each) or handed or UNKNOWN
         if value.kind in {Kind.UNKNOWN, Kind.PLAIN} and not value.forwards:
-            default = value
             value = _presumed(name) if name not in context.known.modules else Abstract()
             if handed is not None and value.kind is Kind.DATA and handed.kind is Kind.UNKNOWN:
                 # Somebody in the file hands in what may well require gradients.
                 value = replace(value, requires_grad=Answer.UNKNOWN)
-            if default.constant is not None and handed is not None:
-                value = default
         same = [pair for pair in (known.aliases if known is not None else ()) if position in pair]
         identity = frozenset({each, *(parameters[other] for pair in same for other in pair)})
         value = replace(value, parameter=position, identity=identity, label="")

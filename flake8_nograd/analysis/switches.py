@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
 import libcst as cst
 
 from .. import naming, torch_api
 from ..facts import Form, Joined, Kind, Switch, Value
-from ..grad import ANYTHING, KEEP, GradMode, Shift
+from ..grad import ANYTHING, KEEP, SET_UNKNOWN, GradMode, Shift
 from .binding import Bindings
 from .collected import Arguments
 from .context import Context
@@ -167,6 +169,12 @@ class Switches:
         name = (value.api or value.label or path_of(uncalled(decorator))).rsplit(".", 1)[-1]
         if name in context.recorder.settings.no_grad_wrappers:
             return OFF
+        if value.either:
+            # try: import one, except ImportError: take another.
+            each = (replace(value, api=api, either=frozenset()) for api in sorted(value.either))
+            return reduce(or_, (self.decorator_shift(node, one, decorator, called=called) for one in each))
+        if value.api in torch_api.SETTING_DECORATORS:
+            return SET_UNKNOWN
         if value.api in torch_api.SWITCHES:
             switch = value if value.shift is not None else switch_of(value.api, _NO_ARGUMENTS)
             return switch.shift or KEEP

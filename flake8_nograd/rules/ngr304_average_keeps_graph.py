@@ -130,7 +130,22 @@ def _is_average(facts: FileFacts, bound: Assignment) -> bool:
     if any(_is_weight(read) for read in bound.reads):
         return "[" in label or "." in label
     persists = label.startswith("self.") or bool(bound.place.loops)
-    return persists and naming.sounds_like_average(label) and not _is_differentiated(facts, label)
+    return (
+        persists
+        and naming.sounds_like_average(label)
+        and not _is_differentiated(facts, label)
+        and not _starts_anew(facts, bound)
+    )
+
+
+def _starts_anew(facts: FileFacts, bound: Assignment) -> bool:
+    """Whether each turn of the innermost loop begins with another value: nothing is kept from turn to turn."""
+    return bool(bound.place.loops) and any(
+        each.target.label == bound.target.label
+        and each.place.loops == bound.place.loops
+        and all(read.label != each.target.label for read in each.reads)
+        for each in facts.assignments
+    )
 
 
 def _is_differentiated(facts: FileFacts, label: str) -> bool:
