@@ -7,6 +7,7 @@ trained, without a word.
 
 The rule is off: it cannot see when the model is given to another optimizer in
 another file, or a parameter is replaced for good because training has ended.
+In 130 published packages it found nothing to learn from.
 
 It speaks when the optimizer was made of the model's parameters earlier in the
 same function, or in the constructor of the same class, and neither is another

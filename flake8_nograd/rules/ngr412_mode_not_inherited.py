@@ -10,7 +10,8 @@ The rule looks at functions of the file that run a model, handed to
 `threading.Thread`, a thread pool, `asyncio.to_thread` or `run_in_executor(None, ...)`.
 Of processes it says nothing: whether one inherits the mode, the platform decides.
 
-The rule is off, since it has not been seen at work on enough published code.
+The rule is off, since it has not been seen at work: in 130 published packages it
+found nothing.
 
 Example:
 
