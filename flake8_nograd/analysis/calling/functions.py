@@ -73,9 +73,15 @@ class Functions:
             self._left_behind(node, known, bound, given, paths)
         if known is None or known.returns is None:
             return Abstract(forwards=forwards_of(given.all()), made_at=node)
-        if not known.is_generator and not known.decorators:
-            context.state.mode = context.state.mode.then(known.leaves)
-        return result_of(node, known.returns, bound, given, self._runs(node, definition, paths))
+        outside = context.state.mode
+        if callee.shift is not None:
+            # torch.no_grad()(step)(x): brings the mode back itself.
+            context.state.mode = outside.then(callee.shift)
+        runs = self._runs(node, definition, paths)
+        context.state.mode = outside
+        if callee.shift is None and not known.is_generator and not known.decorators:
+            context.state.mode = outside.then(known.leaves)
+        return result_of(node, known.returns, bound, given, runs)
 
     def _hand_in(self, learned: FunctionKnowledge, bound: int, given: Arguments) -> None:
         """Let the callee know what its parameters hold; whom it hands a function to is seen there."""
