@@ -117,7 +117,7 @@ class Functions:
 
         context.change(tensor, change)
         if tensor.label and tensor.kind is not Kind.MODEL:
-            context.state.names[tensor.label] = change(tensor)
+            context.state.hold(tensor.label, change(tensor), tensor)
         context.freeze(tensor, left.requires_grad)
         return change(tensor)
 
