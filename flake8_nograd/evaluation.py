@@ -85,9 +85,27 @@ def _differentiated(facts: FileFacts) -> set[Anchor]:
 def _uses(facts: FileFacts) -> dict[Anchor, list[Use]]:
     table: dict[Anchor, list[Use]] = {}
     for use in facts.uses:
-        for anchor in use.value.forwards:
-            table.setdefault(anchor, []).append(use)
+        if use.purpose is not Purpose.OPERATION:
+            for anchor in use.value.forwards:
+                table.setdefault(anchor, []).append(use)
     return table
+
+
+@lru_cache(maxsize=1)  # of the file at hand
+def _operated_on(facts: FileFacts) -> frozenset[Anchor]:
+    """The forward passes that give tensors: what they give is taken by operations on tensors alone."""
+    sources: dict[Anchor, set[Anchor]] = {}
+    found: set[Anchor] = set()
+    for use in facts.uses:
+        made_at = use.value.made_at
+        if use.purpose is not Purpose.OPERATION or made_at is None:
+            continue
+        # Of what others than operations make of a result, we do not know that a tensor is behind it.
+        origins = sources.get(made_at, set()) | ({made_at} & use.value.forwards)
+        sources.setdefault(use.anchor, set()).update(origins)
+        if use.callee.startswith("torch.") or use.callee in torch_api.OF_TENSORS_ALONE:
+            found |= origins
+    return frozenset(found)
 
 
 def _shared_with_training(each: Forward) -> bool:
@@ -159,7 +177,8 @@ def _ends_in_values(uses: list[Use]) -> bool:
 def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
     function = each.place.function
     if each.method not in {"__call__", "forward"} and (
-        naming.sounds_like_preparation(each.method) or not any(_is_tensor(use) for use in uses)
+        naming.sounds_like_preparation(each.method)
+        or not (each.anchor in _operated_on(facts) or any(_is_tensor(use) for use in uses))
     ):
         # Only a method whose result is used as a tensor runs the model.
         return False

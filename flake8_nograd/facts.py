@@ -331,6 +331,8 @@ class Purpose(Enum):
     """``backward``, ``autograd.grad``: it is differentiated."""
     VALUE = "value"
     """``.item()``, ``argmax``, a comparison, ``.detach()``, ``.cpu().numpy()``, printed."""
+    OPERATION = "operation"
+    """``torch.cat``, ``.softmax(1)``, ``[0]``, ``+``: another tensor is computed of it, or taken from it."""
     ACCUMULATED = "accumulated"
     """``total += loss``, ``outputs.append(out)``: kept, with its graph."""
     CALL = "call"

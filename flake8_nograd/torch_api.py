@@ -269,6 +269,15 @@ DIFFERENTIABLE_FUNCTIONS: frozenset[str] = _COMMON | _words("""
 """)
 """The same for the functions of ``torch``."""
 
+SHARED_WITH_OTHERS: frozenset[str] = _words("""
+    add bfloat16 clip conj cpu cuda cumprod cumsum diagonal dot double expand flatten float half max mean min mode
+    prod put ravel repeat reshape round sort split squeeze std sum swapaxes take to trace transpose type var view xpu
+""")
+"""Methods of tensors that arrays, modules, distributions or built-in types have as well."""
+
+OF_TENSORS_ALONE: frozenset[str] = (VIEW_METHODS | MAYBE_VIEW_METHODS | DIFFERENTIABLE_METHODS) - SHARED_WITH_OTHERS
+"""Methods that say that what they are called on is a tensor."""
+
 _DIFFERENTIABLE_OR_SAME = DIFFERENTIABLE_FUNCTIONS | MAYBE_VIEW_FUNCTIONS
 _DIFFERENTIABLE_MODULES = ("torch.nn.functional.", "torch.special.", "torch.linalg.", "torch.fft.")
 NOT_DIFFERENTIABLE_WITHIN: frozenset[str] = _words("""

@@ -89,6 +89,11 @@ class Context:
         for element in value.elements or ():
             self.use(element, node, purpose, callee=callee, into=into)
 
+    def operates(self, operands: list[Abstract], node: cst.CSTNode, operation: str) -> None:
+        """A tensor is computed of what forward passes gave."""
+        for each in operands:
+            self.use(each, node, Purpose.OPERATION, callee=operation)
+
     def meets(self, node: cst.CSTNode, operation: str, operands: list[Abstract]) -> None:
         """Write down an operation that takes inference tensors outside of inference mode."""
         for each in operands:

@@ -282,6 +282,7 @@ class Expressions:
             return replace(DATA, label=label)
         if base.kind in TENSOR_KINDS:
             context.meets(node, "[]", [base, *keys])
+            context.operates([base], node, "[]")
             result = computed(node, [base], context.mode(), view=True)
             if any(each.kind is not Kind.PLAIN for each in keys):
                 # Indices in a tensor pick copies.
@@ -317,7 +318,9 @@ class Expressions:
             return PLAIN
         tensors = [each for each in operands if each.kind is not Kind.PLAIN]
         if isinstance(node, cst.BinaryOperation):
-            self.context.meets(node, OPERATORS.get(type(node.operator).__name__, ""), tensors)
+            operator = OPERATORS.get(type(node.operator).__name__, "")
+            self.context.meets(node, operator, tensors)
+            self.context.operates(tensors, node, operator)
         result = computed(node, tensors, self.context.mode())
         if any(each.kind is Kind.DATA for each in tensors) and all(each.kind is Kind.DATA for each in tensors):
             return replace(result, kind=Kind.DATA)

@@ -13,6 +13,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from multiprocessing.pool import ThreadPool
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -1288,6 +1289,22 @@ def test_a_forked_process_inherits_the_mode_and_a_spawned_one_does_not(method: s
 
 def test_hooks_of_lightning_are_on_or_off_but_not_both() -> None:
     assert not torch_api.LIGHTNING_GRAD_OFF_HOOKS & torch_api.LIGHTNING_GRAD_ON_HOOKS
+
+
+OTHERS: tuple[type, ...] = (np.ndarray, nn.Module, torch.distributions.Distribution, str, list, tuple, dict, set)
+"""What methods of models give, beside tensors."""
+
+
+@each(torch_api.SHARED_WITH_OTHERS)
+def test_others_have_the_method_too(name: str) -> None:
+    assert hasattr(Tensor, name)
+    assert any(hasattr(other, name) for other in OTHERS)
+
+
+@each(torch_api.OF_TENSORS_ALONE)
+def test_no_other_has_the_method(name: str) -> None:
+    assert hasattr(Tensor, name)
+    assert not any(hasattr(other, name) for other in OTHERS)
 
 
 def test_tables_of_methods_do_not_contradict_one_another() -> None:

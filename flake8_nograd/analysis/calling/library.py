@@ -114,9 +114,11 @@ class Library:
             return PLAIN
         operands = flat([each for each in given.all() if each.kind is not Kind.PLAIN])
         if plain and last in torch_api.VIEW_FUNCTIONS:
+            context.operates(operands[:1], node, name)
             return computed(node, operands[:1], mode, view=True)
         if torch_api.is_differentiable_function(name):
             context.meets(node, last if plain else name, operands)
+            context.operates(operands, node, name)
             result = replace(computed(node, operands, mode), kind=Kind.TENSOR)
             if last in torch_api.MAYBE_VIEW_FUNCTIONS or "dropout" in last:
                 result = replace(result, is_inference=Answer.UNKNOWN)

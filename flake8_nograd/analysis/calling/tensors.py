@@ -73,10 +73,12 @@ class Tensors:
             return detached(node, Loss.NON_DIFFERENTIABLE, receiver, mode)
         operands = [receiver, *(each for each in given.all() if each.kind is not Kind.PLAIN)]
         if name in torch_api.VIEW_METHODS:
+            context.operates([receiver], node, name)
             return _like(receiver, computed(node, [receiver], mode, view=True))
         if name in torch_api.MAYBE_VIEW_METHODS:
             if receiver.kind is Kind.UNKNOWN and receiver.api:
                 return UNKNOWN
+            context.operates([receiver], node, name)
             result = _like(receiver, computed(node, [receiver], mode, view=True))
             under = result.made_under | receiver.made_under
             inference = Answer.UNKNOWN
@@ -87,6 +89,7 @@ class Tensors:
             return replace(result, is_leaf=Answer.UNKNOWN, is_inference=inference, made_under=under, leaf=None)
         if name in torch_api.DIFFERENTIABLE_METHODS:
             context.meets(node, name, operands)
+            context.operates(operands, node, name)
             result = _like(receiver, computed(node, operands, mode))
             if name in SUMS:
                 result = rescaled(result, operands)
