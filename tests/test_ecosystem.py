@@ -394,6 +394,53 @@ def test_silence_is_excused_where_the_guard_stands_elsewhere() -> None:
     assert excuse_of(forward.replace("def forward", "def embed")) is Excuse.NONE
 
 
+FROZEN_TEACHER = """
+    import torch
+    class A(nn.Module):
+        def __init__(self, teacher):
+            self.teacher = teacher
+            for p in self.teacher.parameters():
+                p.requires_grad = False
+        def targets(self, x):
+            self.teacher.eval()
+            x = x.float()
+            with torch.no_grad():
+                return self.teacher(x)
+"""
+
+
+def test_silence_is_excused_where_the_model_is_frozen() -> None:
+    assert excuse_of(FROZEN_TEACHER) is Excuse.FROZEN
+    assert excuse_of(FROZEN_TEACHER.replace("p.requires_grad = False", "p.requires_grad_(False)")) is Excuse.FROZEN
+    assert excuse_of(FROZEN_TEACHER.replace("teacher(x)", "teacher.features(x)")) is Excuse.FROZEN
+    whole = FROZEN_TEACHER.replace("for p in self.teacher.parameters():", "if teacher:")
+    assert excuse_of(whole.replace("p.requires_grad = False", "self.teacher.requires_grad_(False)")) is Excuse.FROZEN
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("p.requires_grad = False", "p.requires_grad = True"),
+        ("p.requires_grad = False", "p.requires_grad = teacher.trains"),
+        ("p.requires_grad = False", "print(p)"),
+        ("p.requires_grad = False", "if p.ndim > 1: p.requires_grad = False"),
+        ("self.teacher.parameters()", "self.student.parameters()"),
+        ("self.teacher.eval()", "self.teacher.requires_grad_(True)"),
+        ("self.teacher.eval()", "self.teacher.requires_grad_()"),
+        ("x = x.float()", "x = self.generator(x)"),
+        ("teacher(x)", "teacher(self.generator(x))"),
+    ],
+)
+def test_a_graph_is_recorded_of_a_model_that_is_not_frozen_or_by_what_it_is_given(old: str, new: str) -> None:
+    assert old in FROZEN_TEACHER
+    assert excuse_of(FROZEN_TEACHER.replace(old, new)) is Excuse.NONE
+
+
+def test_what_one_class_freezes_is_not_frozen_in_another() -> None:
+    other = FROZEN_TEACHER.replace("        def targets", "    class B(nn.Module):\n        def targets")
+    assert excuse_of(other) is Excuse.NONE
+
+
 # --- Restoring ------------------------------------------------------------------------
 
 GUARDED = """\

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from enum import Enum
 from pathlib import PurePosixPath
 
+from .freezing import Freezing
 from .guards import FunctionNode, Guards, Scope, WithNode, dotted
 
 
@@ -40,6 +41,7 @@ class Excuse(Enum):
     CALLERS = "every caller in the file has turned gradients off"
     FRAMEWORK = "a framework calls it without gradients"
     ITSELF = "what it calls turns gradients off itself"
+    FROZEN = "the model is frozen, and what it is given needs no gradients"
     FORWARD = "a module's forward pass: what it puts in evaluation mode is frozen, not evaluated"
 
 
@@ -97,6 +99,7 @@ class Recording:
             for node in ast.walk(guards.tree)
             if isinstance(node, ast.Attribute) and node.attr == "grad" and (path := dotted(node.value))
         }
+        self._freezing = Freezing(guards)
         self._calls: dict[str, list[ast.Call]] = {}
         for call in calls:
             if path := dotted(call.func):
@@ -223,6 +226,13 @@ class Recording:
             return Excuse.NESTED
         if inside and all(isinstance(node, ast.Call) and _generates(node) for node in inside):
             return Excuse.ITSELF
+        if inside and all(
+            isinstance(node, ast.Call)
+            and self.is_forward(node)
+            and self._freezing.passes_no_gradient(node, self.is_forward)
+            for node in inside
+        ):
+            return Excuse.FROZEN
         function = scope.node if isinstance(scope.node, FunctionNode) else self.guards.function_of(scope.node)
         if function is None:
             return Excuse.NONE
