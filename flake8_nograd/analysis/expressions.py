@@ -127,9 +127,11 @@ class Expressions:
         """Bind a local name."""
         context = self.context
         value = context.marked(value)
-        context.state.forget_under(name)
-        for table in (context.state.training, context.state.frozen):
-            table.pop(name, None)
+        if value.kind is not Kind.MODEL or value.label != name:
+            # Else it is the same object: ``model = model.to(device)``.
+            context.state.forget_under(name)
+            for table in (context.state.training, context.state.frozen):
+                table.pop(name, None)
         if value.kind is Kind.MODEL and value.label and value.label != name:
             for what in ("training", "frozen"):
                 setting = context.training_of(value.label) if what == "training" else context.frozen_of(value.label)
