@@ -204,6 +204,8 @@ def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         # A tensor with its graph is what the function is for: its callers may differentiate it.
         if not naming.sounds_like_evaluation(function.name) or _is_filled_in(function):
             return False
+        if each.method not in {"__call__", "forward"} and not any(_is_tensor(use) for use in uses):
+            return False
     return not any(_hands_on_a_loss(use) or _attacks(use) for use in uses)
 
 
