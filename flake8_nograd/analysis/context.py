@@ -164,6 +164,14 @@ class Context:
         differs = made.requires_grad is Answer.YES and model.label and self._differs_in_part(model.label, Answer.NO)
         return replace(made, requires_grad=Answer.UNKNOWN) if differs or self.perhaps_frozen(model) else made
 
+    def as_model_has_it(self, model: Abstract, found: Abstract) -> Abstract:
+        """An attribute of a module, which may have frozen its parameters since it was bound."""
+        if found.kind is not Kind.PARAMETER or model.kind is not Kind.MODEL:
+            return found
+        if self.frozen(model) is Answer.YES:
+            return replace(found, requires_grad=Answer.NO)
+        return replace(found, requires_grad=Answer.UNKNOWN) if self.perhaps_frozen(model) else found
+
     def change(self, target: Abstract, alter: Callable[[Abstract], Abstract]) -> None:
         """A tensor is changed in place, under all the names that hold it, and for those who handed it in."""
         state = self.state

@@ -195,7 +195,8 @@ class Expressions:
                     return self._method(base, owner, method, path)
                 found = context.attribute(owner, name)
                 if found is not None:
-                    return context.named(replace(found, parameter=None, identity=frozenset()), path)
+                    found = replace(found, parameter=None, identity=frozenset())
+                    return context.named(context.as_model_has_it(base, found), path)
         if name == "grad_fn":
             context.walks_graph()
         if name in PLAIN_ATTRIBUTES:
