@@ -546,6 +546,9 @@ class Expressions:
             attributes = context.learned.classes[owner].attributes
             known = attributes.get(rest)
             clean = replace(value, parameter=None, identity=frozenset())
+            if value.kind is Kind.PLAIN:
+                # A saved mode is known by that at the start of this function: other methods start in another.
+                clean = replace(clean, shift=None)
             attributes[rest] = clean if known is None else known | clean
         self.bind(path, value)
         if value.kind is Kind.MODEL and value.frozen is not Answer.UNKNOWN:

@@ -566,11 +566,11 @@ class Walk(cst.CSTVisitor):
         )
         del self.exits[len(self.exits) - restoring :]
         for value, name, outside, inside, leaving in reversed(entered):
-            self.expressions.calls.managers.run(value, "__exit__")
             if value.api in torch_api.STACKS:
                 context.state.mode = unstacked(context.state.names.get(name, UNKNOWN), context.state.mode)
             else:
-                context.state.mode = leaving.of(outside, inside, context.state.mode)
+                mode = leaving.of(outside, inside, context.state.mode)
+                context.state.mode = self.expressions.calls.managers.left(value, mode)
         context.here.switches = switches
         return False
 

@@ -8,7 +8,7 @@ import libcst as cst
 
 from ... import torch_api
 from ...facts import Form, Kind, Switch
-from ...grad import ANYTHING, KEEP, Shift
+from ...grad import ANYTHING, ENABLE_GRAD, KEEP, NO_GRAD, Shift
 from ..collected import Arguments
 from ..context import Context
 from ..switching import changed, switch_of
@@ -38,6 +38,15 @@ class Managers:
             if known is not None and known.leaves != KEEP:
                 return known.leaves, Leaving.RESTORES
         return KEEP, Leaving.NOTHING
+
+    def left(self, value: Abstract, mode: Shift) -> Shift:
+        """The mode after ``__exit__`` of a class of the file, of what is there if it brings back what was before."""
+        for method in self.run(value, "__exit__"):
+            known = self.context.known.functions.get(method)
+            if known is not None and known.leaves in {ENABLE_GRAD, NO_GRAD}:
+                # It brings back nothing: it sets a mode.
+                mode = mode.then(known.leaves)
+        return mode
 
     def run(self, value: Abstract, name: str) -> list[cst.FunctionDef]:
         """The methods of that name which a manager of this file has; they are called here."""
