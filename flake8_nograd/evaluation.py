@@ -11,6 +11,7 @@ from . import naming, torch_api
 from .facts import (
     Anchor,
     Call,
+    Class,
     Differentiation,
     Evaluated,
     FileFacts,
@@ -47,7 +48,7 @@ def needless(facts: FileFacts) -> tuple[Forward, ...]:
         and each.frozen is not Answer.YES
         and each.inputs_require_grad is not Answer.YES
         and not _shared_with_training(each)
-        and not _belongs_to_caller(each)
+        and not _belongs_to_caller(facts, each)
         and _evaluates(facts, each, uses.get(each.anchor, []))
     ]
     return _where_they_run(found)
@@ -118,18 +119,42 @@ def _shared_with_training(each: Forward) -> bool:
 FLAGS = frozenset({"phase", "mode", "split", "stage", "optimizer", "is_train", "training", "train", "opt", "backward"})
 
 
-def _belongs_to_caller(each: Forward) -> bool:
+def _belongs_to_caller(facts: FileFacts, each: Forward) -> bool:
     """Whether the helper that holds the call is not what is wrong: its callers are judged."""
     function = each.place.function
     if function is None:
         return False
     if function.guard is Guard.CALLERS and each.evaluated is not Evaluated.HERE and not each.place.loops:
         return True
-    inside = function
-    while inside.parent is not None:
-        inside = inside.parent
-    own = inside.owner is not None and inside.owner.role in MODULE_OWNERS and each.model.label.split(".")[0] == "self"
-    return own and each.evaluated is not Evaluated.HERE
+    owner = _runs_itself(facts, each)
+    if owner is None:
+        return False
+    over_loader = any(loop.iterates.kind is Kind.LOADER for loop in each.place.loops)
+    return each.evaluated is not Evaluated.HERE or not (over_loader or _trains_itself(facts, owner))
+
+
+def _runs_itself(facts: FileFacts, each: Forward) -> Class | None:
+    """The module whose own method runs it or a part of it."""
+    function = each.place.function
+    while function is not None and function.parent is not None:
+        function = function.parent
+    owner = None if function is None else function.owner
+    if owner is None or each.model.label.split(".")[0] != "self":
+        return None
+    return owner if owner.role in MODULE_OWNERS or _says_it_is_a_module(facts, owner) else None
+
+
+def _says_it_is_a_module(facts: FileFacts, owner: Class) -> bool:
+    """``self.eval()`` in a class whose base is not in the file."""
+    return bool(owner.bases) and any(
+        each.model.label == "self" and each.place.function is not None and each.place.function.owner is owner
+        for each in facts.mode_switches
+    )
+
+
+def _trains_itself(facts: FileFacts, owner: Class) -> bool:
+    """Whether a method of the module goes back through a loss: it decides about gradients itself, not its callers."""
+    return any(each.place.function is not None and each.place.function.owner is owner for each in facts.backwards)
 
 
 def _evaluates(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
@@ -202,7 +227,7 @@ def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         return False
     if leaves and not _over_data(each) and function is not None:
         # A tensor with its graph is what the function is for: its callers may differentiate it.
-        if not naming.sounds_like_evaluation(function.name) or _is_filled_in(function):
+        if not naming.sounds_like_evaluation(function.name) or _is_filled_in(function) or _runs_itself(facts, each):
             return False
         if each.method not in {"__call__", "forward"} and not any(_is_tensor(use) for use in uses):
             return False
