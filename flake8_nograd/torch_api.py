@@ -318,6 +318,9 @@ COPYING: frozenset[str] = _within(
 )
 """Of those, and beside them, what makes a leaf of the numbers of its argument."""
 
+ALIASING: frozenset[str] = _within("torch", "Tensor FloatTensor DoubleTensor")
+"""Those that give an alias of a tensor, with its graph, and copy anything else."""
+
 ACCEPTS_REQUIRES_GRAD: frozenset[str] = FACTORIES - _words("""
     from_numpy tril_indices triu_indices
     Tensor FloatTensor DoubleTensor LongTensor IntTensor ByteTensor BoolTensor

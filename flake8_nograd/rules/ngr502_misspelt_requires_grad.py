@@ -91,7 +91,9 @@ def _is_own(facts: FileFacts, name: str) -> bool:
 
 
 def _takes_the_flag(call: Call) -> bool:
-    return call.api.startswith("torch.") and call.function is None
+    # torch.Tensor._make_subclass has an argument that is spelt require_grad.
+    private = call.api.rsplit(".", 1)[-1].startswith("_")
+    return call.api.startswith("torch.") and not private and call.function is None
 
 
 def _fix(each: Assignment, name: str) -> Fix | None:

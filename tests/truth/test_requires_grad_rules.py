@@ -251,3 +251,9 @@ def test_the_fix_of_detach_detaches() -> None:
     assert isinstance(after, torch.Tensor)
     assert before.requires_grad
     assert not after.requires_grad
+
+
+def test_make_subclass_spells_it_otherwise() -> None:
+    assert torch.Tensor._make_subclass(torch.Tensor, torch.ones(2), require_grad=True).requires_grad
+    with pytest.raises(TypeError, match="requires_grad"):
+        torch.Tensor._make_subclass(torch.Tensor, torch.ones(2), requires_grad=True)

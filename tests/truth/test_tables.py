@@ -576,6 +576,19 @@ FACTORY_SAMPLES: dict[str, Callable[..., Tensor]] = {
 }
 
 
+@each(torch_api.ALIASING)
+def test_an_alias_of_a_tensor_has_its_graph(name: str) -> None:
+    make = getattr(torch, name.rsplit(".", 1)[-1])
+    kind = torch.float64 if name.endswith("DoubleTensor") else torch.float32
+    x = torch.ones(3, requires_grad=True, dtype=kind)
+    alias = make(x * 2)
+    assert alias.grad_fn is not None
+    alias.sum().backward()
+    assert x.grad is not None
+    assert make(x).grad_fn is not None
+    assert make(3.0 * np.ones(2)).grad_fn is None
+
+
 @each(torch_api.FACTORIES)
 def test_a_factory_makes_a_leaf_without_a_graph(name: str) -> None:
     assert name in FACTORY_SAMPLES, f"no sample for {name}"

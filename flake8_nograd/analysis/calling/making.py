@@ -9,7 +9,7 @@ from ...facts import Cut, Kind, Leaf, Loss, Purpose
 from ...grad import Answer, GradMode
 from ..collected import Arguments
 from ..context import Context
-from ..value import Abstract, replace, was_computed
+from ..value import Abstract, computed, replace, was_computed
 
 
 def made(context: Context, node: cst.Call, name: str, given: Arguments) -> Abstract | None:
@@ -66,6 +66,8 @@ def tensor_of(context: Context, node: cst.Call, name: str, given: Arguments, mod
         # A leaf without a graph, whatever it is given: truth test test_variable_without_the_flag.
         cut = _copied(node, name, first)
         return replace(first, label="", requires_grad=Answer.NO, is_leaf=Answer.YES, leaf=None, cut=cut)
+    if name in torch_api.ALIASING and first is not None and first.kind in {Kind.UNKNOWN, Kind.TENSOR, Kind.PARAMETER}:
+        return replace(computed(node, [first], mode, view=True), kind=Kind.TENSOR, label="")
     if flag is not None:
         requires = Answer.UNKNOWN
         if isinstance(flag.constant, bool):
