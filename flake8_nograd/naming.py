@@ -204,6 +204,13 @@ def sounds_like_evaluation_loader(name: str) -> bool:
 
 
 @cache
+def sounds_like_evaluation_step(name: str) -> bool:
+    """``eval_step``, ``validation_step``, ``test_step``: what a framework calls for each batch."""
+    words = _set_words(name)
+    return words[-1:] == ("step",) and _any(words, EVALUATION_WORDS) and not _any(words, TRAINING_WORDS)
+
+
+@cache
 def sounds_like_training_loader(name: str) -> bool:
     """``train_loader``, ``trainset``, ``training_generator``."""
     words = _set_words(name)

@@ -38,6 +38,10 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
         "max_iter n_iter iter num_batches loader_path get_loader make_dataloader DataLoader x data batch_size "
         "len_loader batches_done loader_cls",
     ),
+    naming.sounds_like_evaluation_step: (
+        "eval_step validation_step test_step val_step",
+        "step train_step training_step train_eval_step evaluate test_steps_per_epoch",
+    ),
     naming.sounds_like_evaluation_loader: (
         "val_loader valid_loader testloader dev_iter validation_generator test_data testset val_ds eval_dataloader "
         "loader_val self.val_loader loaders['test'] heldout_data test_images valDL",
