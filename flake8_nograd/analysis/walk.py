@@ -408,14 +408,23 @@ class Walk(cst.CSTVisitor):
                 self.expressions.bind(handler.name.name.value, UNKNOWN)
             handler.body.visit(self)
             after = after.join(context.state.fork())
-        reached = after.reached
         context.state.become(after)
         if final is not None:
             self.exits.pop()
-            if not reached:
-                context.state.become(raised.fork())
-            final.body.visit(self)
-            context.state.reached = context.state.reached and reached
+            self._finally(final, after, raised)
+
+    def _finally(self, final: cst.Finally, after: State, raised: State) -> None:
+        """Its body runs whatever happened; what follows it, only when nothing was raised."""
+        context = self.context
+        context.state.become(after.join(raised.fork()) if after.reached else raised.fork())
+        final.body.visit(self)
+        if not after.reached:
+            context.state.reached = False
+            return
+        context.state.become(after)
+        context.recorder.quiet += 1
+        final.body.visit(self)
+        context.recorder.quiet -= 1
 
     # --- loops --------------------------------------------------------------------
 
