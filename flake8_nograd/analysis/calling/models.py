@@ -11,7 +11,7 @@ from ...facts import Cut, Kind, Loss
 from ...grad import Answer, GradMode
 from ..collected import Arguments, flat, forwards_of, merge
 from ..context import Context
-from ..value import DATA, UNKNOWN, Abstract, cut_by, replace
+from ..value import DATA, PLAIN, UNKNOWN, Abstract, cut_by, replace
 from .handing import result_of
 from .rows import Rows
 
@@ -92,6 +92,12 @@ class Models:
         if name in torch_api.SELF_GUARDED_METHODS:
             self.rows.call(node, f".{name}", model, given)
             return replace(DATA, cut=Cut(Loss.NO_GRAD, node))
+        first = given.at(0)
+        if name == "run" and first is not None and first.is_none:
+            # session.run(None, feed): ONNX Runtime's, which gives arrays of all outputs
+            # (https://onnxruntime.ai/docs/api/python/api_summary.html).
+            self.rows.call(node, f".{name}", model, given)
+            return PLAIN
         return self.forward(node, model, name, given)
 
 
