@@ -63,6 +63,10 @@ class Answer(Flag):
         """Either."""
         return _ANSWER_OF[self._value_ | other._value_]
 
+    def opposite(self) -> Answer:
+        """Of what is known: frozen, where gradients are not required."""
+        return {Answer.YES: Answer.NO, Answer.NO: Answer.YES}.get(self, Answer.UNKNOWN)
+
 
 _MODE_OF = tuple(GradMode(value) for value in range(8))
 _ANSWER_OF = tuple(Answer(value) for value in range(4))

@@ -197,9 +197,7 @@ class Bindings:
             return False
         base = self.expressions.of(target.value)
         if name == "requires_grad":
-            asked = Answer.UNKNOWN
-            if isinstance(value.constant, bool):
-                asked = Answer.YES if value.constant else Answer.NO
+            asked = value.answer()
             self._bound(node, target, base, replace(value, requires_grad=asked), source, base)
             if base.label == "self" or base.kind is Kind.MODEL:
                 # On a module this sets a plain attribute: truth test test_module_requires_grad.

@@ -197,7 +197,7 @@ class Context:
         """A parameter of a model requires gradients from here on, or does not: so do its others, or we cannot tell."""
         if parameter.kind is not Kind.PARAMETER or not parameter.source:
             return
-        frozen = {Answer.YES: Answer.NO, Answer.NO: Answer.YES}.get(requires, Answer.UNKNOWN)
+        frozen = requires.opposite()
         if parameter.leaf is not Leaf.PARAMETERS and self.frozen_of(parameter.source).answer is not frozen:
             # One of several: ``net.weight``.
             frozen = Answer.UNKNOWN

@@ -30,7 +30,6 @@ def switch_of(name: str, given: Arguments) -> Abstract:
         elif flag is not None and flag.constant is not True:
             shift = INFERENCE_SHIFT | NOT_INFERENCE_SHIFT
     else:
-        flag = given.at(0, "mode")
         shift = SET_UNKNOWN
         if flag is not None and flag.constant is True:
             shift = ENABLE_GRAD

@@ -143,6 +143,12 @@ class Abstract(NamedTuple):
         item = None if self.item is None else self.item.without(forwards)
         return self._replace(forwards=self.forwards - forwards, elements=elements, item=item)
 
+    def answer(self) -> Answer:
+        """What it says as a flag: ``requires_grad=True``."""
+        if isinstance(self.constant, bool):
+            return Answer.YES if self.constant else Answer.NO
+        return Answer.UNKNOWN
+
     def __or__(self, other: Abstract) -> Abstract:
         """Either value: where two branches meet."""
         if self is other or self == other:

@@ -107,10 +107,7 @@ class BuiltinFunctions:
             )
         )
         if name.constant == "requires_grad" and holder.kind is not Kind.MODEL:
-            answer = Answer.UNKNOWN
-            if isinstance(value.constant, bool):
-                answer = Answer.YES if value.constant else Answer.NO
-            self.gradients.set_requires_grad(node, holder, answer)
+            self.gradients.set_requires_grad(node, holder, value.answer())
 
 
 def _functions(value: Abstract) -> list[Def]:

@@ -73,9 +73,7 @@ class Gradients:
         if name == "train":
             flag = given.at(0, "mode")
             if flag is not None:
-                answer = Answer.UNKNOWN
-                if isinstance(flag.constant, bool):
-                    answer = Answer.YES if flag.constant else Answer.NO
+                answer = flag.answer()
         elif given.all():
             return UNKNOWN
         plain_train = name == "train" and not given.all() and receiver.kind is Kind.UNKNOWN
@@ -91,11 +89,7 @@ class Gradients:
     def requires_grad(self, node: cst.Call, receiver: Abstract, given: Arguments) -> Abstract:
         """``x.requires_grad_(flag)``."""
         flag = given.at(0, "requires_grad")
-        answer = Answer.YES
-        if flag is not None:
-            answer = Answer.UNKNOWN
-            if isinstance(flag.constant, bool):
-                answer = Answer.YES if flag.constant else Answer.NO
+        answer = Answer.YES if flag is None else flag.answer()
         self.rows.call(node, ".requires_grad_", receiver, given)
         # Of what requires gradients already it changes nothing, where the attribute cannot be set.
         refuses = receiver.requires_grad is not Answer.NO
@@ -106,7 +100,7 @@ class Gradients:
     ) -> Abstract:
         """``x.requires_grad_(...)`` and ``x.requires_grad = ...``; ``anew``: it had none, or this raises."""
         context = self.context
-        frozen = {Answer.YES: Answer.NO, Answer.NO: Answer.YES}.get(answer, Answer.UNKNOWN)
+        frozen = answer.opposite()
         named = receiver.kind is Kind.UNKNOWN and naming.sounds_like_model(receiver.label)
         if receiver.kind is Kind.MODEL or named:
             if receiver.label:

@@ -39,11 +39,7 @@ def made(context: Context, node: cst.Call, name: str, given: Arguments) -> Abstr
     if name == "torch.nn.Parameter":
         context.meets(node, "requires_grad", given.positional[:1])
         flag = given.at(1, "requires_grad")
-        requires = Answer.YES
-        if flag is not None:
-            requires = Answer.NO if flag.constant is False else Answer.UNKNOWN
-            if flag.constant is True:
-                requires = Answer.YES
+        requires = Answer.YES if flag is None else flag.answer()
         return Abstract(
             kind=Kind.PARAMETER,
             requires_grad=requires,
@@ -69,9 +65,7 @@ def tensor_of(context: Context, node: cst.Call, name: str, given: Arguments, mod
     if name in torch_api.ALIASING and first is not None and first.kind in {Kind.UNKNOWN, Kind.TENSOR, Kind.PARAMETER}:
         return replace(computed(node, [first], mode, view=True), kind=Kind.TENSOR, label="")
     if flag is not None:
-        requires = Answer.UNKNOWN
-        if isinstance(flag.constant, bool):
-            requires = Answer.YES if flag.constant else Answer.NO
+        requires = flag.answer()
     if requires is Answer.YES:
         leaf = Leaf.REQUIRES_GRAD
     if first is not None:
