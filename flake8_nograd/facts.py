@@ -291,12 +291,13 @@ class Joined:
 
 
 class Evaluated(Enum):
-    """How we know that a model is in evaluation mode."""
+    """How we know which mode a model is in: where it was put in it."""
 
     HERE = "in this function"
     CALLER = "by every caller"
     MODULE_LEVEL = "at module level"
     CONSTRUCTOR = "in __init__"
+    """Training mode: in that of ``nn.Module``, nothing has switched it since. Evaluation mode: in its own."""
     CALLEE = "by a function that is called here"
     NOT = "not known"
 

@@ -13,8 +13,8 @@ from ..facts import Evaluated, InferenceUse, Kind, LazyRun, Leaf, Place, Purpose
 from ..grad import KEEP, Answer, GradMode, Shift
 from .knowledge import Caller, Def, FunctionKnowledge, Knowledge
 from .recorder import Recorder, Surroundings
-from .state import NOT_SET, Setting, State, setting_of
-from .value import UNKNOWN, Abstract, Definition, replace
+from .state import State, setting_of
+from .value import NOT_SET, UNKNOWN, Abstract, Definition, Setting, replace
 
 
 @dataclass(slots=True)
@@ -122,14 +122,12 @@ class Context:
         """A model with the mode it is in now, for when it loses the name that says it."""
         if value.kind is not Kind.MODEL or not value.label:
             return value
-        return replace(value, training=self.training(value).answer)
+        return replace(value, training=self.training(value))
 
     def training(self, model: Abstract) -> Setting:
         """What a model is in: by its name, if something has put that in a mode, else as it was made."""
         setting = self.training_of(model.label) if model.label else NOT_SET
-        if setting is NOT_SET and model.training is not Answer.UNKNOWN:
-            return Setting(model.training, Evaluated.HERE)
-        return setting
+        return model.training if setting is NOT_SET else setting
 
     def frozen_of(self, path: str) -> Setting:
         """Whether the model at an access path has its weights frozen, here."""
@@ -164,8 +162,10 @@ class Context:
         differs = made.requires_grad is Answer.YES and model.label and self._differs_in_part(model.label, Answer.NO)
         return replace(made, requires_grad=Answer.UNKNOWN) if differs or self.perhaps_frozen(model) else made
 
-    def as_model_has_it(self, model: Abstract, found: Abstract) -> Abstract:
-        """An attribute of a module, which may have frozen its parameters since it was bound."""
+    def as_object_has_it(self, model: Abstract, found: Abstract) -> Abstract:
+        """An attribute of an object, which may have frozen or switched all it holds since that was bound."""
+        if found.kind is Kind.MODEL and self.training(model).answer is Answer.UNKNOWN:
+            return of_some_mode(found)
         if found.kind is not Kind.PARAMETER or model.kind is not Kind.MODEL:
             return found
         if self.frozen(model) is Answer.YES:
@@ -235,7 +235,7 @@ class Context:
         root, _, name = path.partition(".")
         owner = self.here.owner
         found = self.attribute(owner, name) if root == "self" and owner is not None else None
-        return UNKNOWN if found is None else replace(found, parameter=None, identity=frozenset())
+        return UNKNOWN if found is None else replace(of_some_mode(found), parameter=None, identity=frozenset())
 
     def scope_of(self, name: str) -> Definition | None:
         """The function around this one that binds a name; ``None`` for the module."""
@@ -371,6 +371,11 @@ class Context:
 def as_handed_in(position: int) -> str:
     """The name, which no program can write, that a parameter's object keeps when its name is bound anew."""
     return f"{position} as handed in"
+
+
+def of_some_mode(part: Abstract) -> Abstract:
+    """A part of what somebody may have put in evaluation mode, as a whole, since it was built."""
+    return replace(part, training=NOT_SET) if part.training.answer is Answer.YES else part
 
 
 def parameter_of(node: cst.CSTNode, source: str, frozen: Answer) -> Abstract:

@@ -13,7 +13,6 @@ from ..grad import ANYTHING, Answer
 from .calls import Calls
 from .collected import Arguments, tupled
 from .context import Context, parameter_of
-from .state import Setting
 from .switching import acting
 from .value import (
     COLLECTIONS_OF_DATA,
@@ -23,6 +22,7 @@ from .value import (
     UNKNOWN,
     Abstract,
     Lazy,
+    Setting,
     computed,
     constant,
     detached,
@@ -196,7 +196,7 @@ class Expressions:
                 found = context.attribute(owner, name)
                 if found is not None:
                     found = replace(found, parameter=None, identity=frozenset())
-                    return context.named(context.as_model_has_it(base, found), path)
+                    return context.named(context.as_object_has_it(base, found), path)
         if name == "grad_fn":
             context.walks_graph()
         if name in PLAIN_ATTRIBUTES:
@@ -295,7 +295,7 @@ class Expressions:
                 result = replace(result, is_view=False)
             return replace(result, label=label, leaf=base.leaf, kind=Kind.TENSOR)
         if base.kind is Kind.MODEL:
-            return Abstract(kind=Kind.MODEL, label=label, training=self.context.settled(base).training)
+            return Abstract(kind=Kind.MODEL, label=label, training=self.context.training(base))
         if base.kind is Kind.PLAIN:
             return replace(PLAIN, label=label)
         return Abstract(label=label, forwards=base.forwards)
@@ -419,7 +419,8 @@ class Expressions:
                     return self.attribute(func, receiver, name, path)
                 found = self.context.attribute(owner, name)
                 if found is not None:
-                    return self.context.named(replace(found, parameter=None, identity=frozenset()), path)
+                    found = replace(found, parameter=None, identity=frozenset())
+                    return self.context.named(self.context.as_object_has_it(receiver, found), path)
         if path and name not in torch_api.MODULE_METHODS_NOT_FORWARD:
             if path in self.context.known.modules:
                 return Abstract(kind=Kind.MODEL, label=path)
@@ -553,8 +554,8 @@ class Expressions:
         self.bind(path, value)
         if value.kind is Kind.MODEL and value.frozen is not Answer.UNKNOWN:
             context.put("frozen", path, value.frozen)
-        if value.kind is Kind.MODEL and value.training is Answer.NO:
-            context.put("training", path, value.training)
+        if value.kind is Kind.MODEL and value.training.answer is Answer.NO:
+            context.put("training", path, value.training.answer)
 
     # --- yields -----------------------------------------------------------------
 

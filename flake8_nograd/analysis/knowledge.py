@@ -8,8 +8,7 @@ import libcst as cst
 
 from ..facts import Class, Function, Guard, Role
 from ..grad import KEEP, GradMode, Shift
-from .state import Setting
-from .value import Abstract, Definition
+from .value import Abstract, Definition, Setting
 
 Def = cst.FunctionDef | cst.Lambda
 

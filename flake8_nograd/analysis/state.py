@@ -5,24 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ..facts import Evaluated
-from ..grad import ANYTHING, KEEP, Answer, Shift
-from .value import Abstract, Leaving, replace
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What a model was last put in, and where that stands."""
-
-    answer: Answer
-    where: Evaluated
-
-    def __or__(self, other: Setting) -> Setting:
-        """Either setting."""
-        return Setting(self.answer | other.answer, self.where if self.where is other.where else Evaluated.NOT)
-
-
-NOT_SET = Setting(Answer.UNKNOWN, Evaluated.NOT)
+from ..grad import ANYTHING, KEEP, Shift
+from .value import NOT_SET, Abstract, Leaving, Setting, replace
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import Flag, auto
 from functools import reduce
 from operator import or_
@@ -10,7 +11,7 @@ from typing import NamedTuple
 
 import libcst as cst
 
-from ..facts import Cut, Kind, Leaf, Loss, Place, Switch, Value
+from ..facts import Cut, Evaluated, Kind, Leaf, Loss, Place, Switch, Value
 from ..grad import ANYTHING, Answer, GradMode, Shift
 
 Definition = cst.FunctionDef | cst.Lambda | cst.ClassDef
@@ -53,6 +54,23 @@ class Lazy(NamedTuple):
     """The forward passes in it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a model was last put in, and where that stands."""
+
+    answer: Answer
+    where: Evaluated
+
+    def __or__(self, other: Setting) -> Setting:
+        """Either setting."""
+        return Setting(self.answer | other.answer, self.where if self.where is other.where else Evaluated.NOT)
+
+
+NOT_SET = Setting(Answer.UNKNOWN, Evaluated.NOT)
+BUILT = Setting(Answer.YES, Evaluated.CONSTRUCTOR)
+"""In training mode, as ``nn.Module.__init__`` leaves it."""
+
+
 class Abstract(NamedTuple):
     """A value as far as we know it; ``facts.Value`` and what only the walk needs."""
 
@@ -92,7 +110,7 @@ class Abstract(NamedTuple):
     definitions: tuple[Definition, ...] = ()
     bound: Abstract | None = None
     """Of a method: its object."""
-    training: Answer = Answer.UNKNOWN
+    training: Setting = NOT_SET
     frozen: Answer = Answer.UNKNOWN
     parameter: int | None = None
     """Its position, when it is a parameter of the function being walked, unchanged."""
@@ -128,7 +146,7 @@ class Abstract(NamedTuple):
         """What decides what can be claimed of it."""
         known = self.kind, self.requires_grad, self.is_leaf, self.is_inference, self.made_under, self.cut
         parts = (*(self.elements or ()), *((self.item,) if self.item is not None else ()))
-        return known, self.training, self.frozen, self.shift, self.definitions, [each.gist() for each in parts]
+        return known, self.training.answer, self.frozen, self.shift, self.definitions, [each.gist() for each in parts]
 
     def behind(self) -> frozenset[cst.CSTNode]:
         """The forward passes that it, or anything in it, was computed from."""

@@ -13,7 +13,7 @@ from ..collected import Arguments, forwards_of, merge
 from ..context import Context
 from ..knowledge import Def, FunctionKnowledge, Run
 from ..switching import switch_of
-from ..value import UNKNOWN, Abstract, Leaving, replace
+from ..value import BUILT, NOT_SET, UNKNOWN, Abstract, Leaving, Setting, replace
 from .containers import Containers
 from .handing import note_aliases, paths_inside, result_of, transfer
 from .rows import Rows
@@ -200,7 +200,7 @@ class Functions:
         made = Abstract(
             kind=kind,
             definitions=callee.definitions,
-            training=Answer.YES if kind is Kind.MODEL else Answer.UNKNOWN,
+            training=BUILT if kind is Kind.MODEL else NOT_SET,
             identity=frozenset({node}),
             made_under=context.mode(),
             made_at=node,
@@ -218,7 +218,7 @@ class Functions:
                 frozen = known.puts.get((init, "frozen", itself))
                 made = replace(
                     made,
-                    training=made.training if training is None else training.answer,
+                    training=made.training if training is None else Setting(training.answer, Evaluated.CONSTRUCTOR),
                     frozen=made.frozen if frozen is None else frozen.answer,
                 )
         else:

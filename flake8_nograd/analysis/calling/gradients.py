@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import libcst as cst
 
 from ... import naming
-from ...facts import Backward, Differentiation, Kind, Leaf, ModeSwitch, Purpose
+from ...facts import Backward, Differentiation, Evaluated, Kind, Leaf, ModeSwitch, Purpose
 from ...grad import Answer, GradMode
 from ..collected import Arguments, flat
 from ..context import Context
-from ..value import NONE, PLAIN, UNKNOWN, Abstract, replace, was_computed
+from ..value import NONE, PLAIN, UNKNOWN, Abstract, Setting, replace, was_computed
 from .rows import Rows
 
 
@@ -84,7 +84,8 @@ class Gradients:
         context.recorder.write(ModeSwitch(node, context.place(), receiver.fact(), answer))
         if receiver.label:
             context.put("training", receiver.label, answer)
-        return replace(receiver, training=answer, kind=Kind.MODEL if receiver.kind is Kind.UNKNOWN else receiver.kind)
+        kind = Kind.MODEL if receiver.kind is Kind.UNKNOWN else receiver.kind
+        return replace(receiver, training=Setting(answer, Evaluated.HERE), kind=kind)
 
     def requires_grad(self, node: cst.Call, receiver: Abstract, given: Arguments) -> Abstract:
         """``x.requires_grad_(flag)``."""

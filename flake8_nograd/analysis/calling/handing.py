@@ -9,8 +9,8 @@ from ...grad import Answer
 from ..collected import Arguments, forwards_of
 from ..context import Context
 from ..knowledge import Def, FunctionKnowledge
-from ..state import Setting, setting_of
-from ..value import Abstract, replace
+from ..state import setting_of
+from ..value import Abstract, Setting, replace
 
 
 def note_aliases(learned: FunctionKnowledge, bound: int, given: Arguments) -> None:

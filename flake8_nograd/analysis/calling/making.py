@@ -9,7 +9,7 @@ from ...facts import Cut, Kind, Leaf, Loss, Purpose
 from ...grad import Answer, GradMode
 from ..collected import Arguments
 from ..context import Context
-from ..value import Abstract, computed, replace, was_computed
+from ..value import BUILT, NOT_SET, Abstract, computed, replace, was_computed
 
 
 def made(context: Context, node: cst.Call, name: str, given: Arguments) -> Abstract | None:
@@ -28,7 +28,7 @@ def made(context: Context, node: cst.Call, name: str, given: Arguments) -> Abstr
             made_under=context.mode(),
             made_at=node,
             # What is loaded may be in evaluation mode; what is built is not.
-            training=Answer.YES if name.startswith("torch.nn.") else Answer.UNKNOWN,
+            training=BUILT if name.startswith("torch.nn.") else NOT_SET,
         )
     if torch_api.makes_optimizer(name):
         return Abstract(kind=Kind.OPTIMIZER, identity=frozenset({node}))

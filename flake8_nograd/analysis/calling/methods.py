@@ -81,7 +81,7 @@ class Methods:
                 item = Abstract(kind=Kind.CONTAINER, elements=(PLAIN, single))
             return Abstract(kind=Kind.PARAMETERS, item=item, source=receiver.label, made_at=node)
         if name in torch_api.MODULE_GIVES_MODULES and receiver.kind is Kind.MODEL:
-            part = Abstract(kind=Kind.MODEL, training=context.training_of(receiver.label).answer)
+            part = Abstract(kind=Kind.MODEL, training=context.training(receiver))
             if name.startswith("named_"):
                 part = tupled([PLAIN, part])
             return Abstract(kind=Kind.CONTAINER, item=part)

@@ -77,7 +77,8 @@ class Rows:
             return
         shift = learning.own.then(context.state.mode)
         if shift.on is GradMode.ON and not shift.off & GradMode.ON:
-            explicit = setting.where is Evaluated.HERE and setting.answer is not Answer.UNKNOWN
+            built = setting.where is Evaluated.CONSTRUCTOR and model.parameter is None and "." not in model.label
+            explicit = setting.answer is not Answer.UNKNOWN and (setting.where is Evaluated.HERE or built)
             learning.runs[Run(model.label, method, explicit, node)] = None
 
     def handed_on(self, node: cst.Call, name: str, given: Arguments, *, known: bool = False) -> None:
