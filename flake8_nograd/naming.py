@@ -386,8 +386,14 @@ _NO_GRAD = re.compile(
 
 @cache
 def sounds_like_no_grad(name: str) -> bool:
-    """``utils.no_grad``, ``eval_mode(model)``, ``inference_context``, ``evaluating(net)``; not ``run_model``."""
-    return _NO_GRAD.search("_".join(words_of(name))) is not None
+    """``utils.no_grad``, ``eval_mode(model)``, ``inference_context``, ``evaluating(net)``; not ``run_model``.
+
+    A class may be a model ``ForInference``.
+    """
+    words = words_of(name)
+    if _is_class(name) and words[-1:] == ("inference",):
+        words = words[:-1]
+    return _NO_GRAD.search("_".join(words)) is not None
 
 
 ATTACK_WORDS = _words("""

@@ -358,7 +358,9 @@ class Context:
 
     def attribute(self, owner: cst.ClassDef, name: str) -> Abstract | None:
         """What an attribute of a class's objects is ever bound to; in the first walk, so far."""
-        return self.known.attribute(owner, name) or self.learned.attribute(owner, name)
+        found = self.known.attribute(owner, name) or self.learned.attribute(owner, name)
+        # ``None`` alone holds its place: what is read of it later, another file has set.
+        return UNKNOWN if found is not None and found.is_none else found
 
     def role(self, owner: cst.ClassDef | None) -> Role:
         """What a class is to torch."""

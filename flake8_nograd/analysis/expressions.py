@@ -137,6 +137,9 @@ class Expressions:
                 setting = context.training_of(value.label) if what == "training" else context.frozen_of(value.label)
                 if setting.answer is not Answer.UNKNOWN:
                     context.put(what, name, setting.answer)
+        elif value.kind is Kind.MODEL and not value.label and value.training.answer is Answer.NO:
+            # ``model = DataParallel(model)``: where branches meet, the name was in evaluation mode in both.
+            context.state.training[name] = value.training
         if value.label and value.label != name and value.kind in COLLECTIONS_OF_DATA:
             value = replace(value, source=value.source or value.label)
         self._built(name, value)

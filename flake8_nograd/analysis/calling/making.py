@@ -18,6 +18,10 @@ def made(context: Context, node: cst.Call, name: str, given: Arguments) -> Abstr
         return Abstract(kind=Kind.CRITERION, identity=frozenset({node}), api=name)
     if name in torch_api.GIVES_THE_MODEL:
         wrapped = given.at(0)
+        if wrapped is not None and wrapped.kind is Kind.UNKNOWN and wrapped.label and torch_api.makes_model(name):
+            if context.training_of(wrapped.label) is not NOT_SET:
+                # What was put in a mode is a module.
+                wrapped = replace(wrapped, kind=Kind.MODEL)
         if wrapped is not None and wrapped.kind in {Kind.MODEL, Kind.FUNCTION}:
             return replace(context.settled(wrapped), label="")
     if torch_api.makes_model(name):
