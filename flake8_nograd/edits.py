@@ -84,7 +84,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Rename:
-    """Give an attribute, the last of a chain, another name."""
+    """Give an attribute, the last of a chain, another name, or the method of a call."""
 
     attribute: Anchor
     name: str

@@ -136,14 +136,24 @@ def sounds_like_preparation(name: str) -> bool:
 
 # --- Averages -------------------------------------------------------------------------
 
-AVERAGE_WORDS = _words("running ema ewma moving avg average averaged polyak")
-"""``running_mean``, ``ema_loss``, ``self.moving_avg``."""
+AVERAGE_WORDS = _words("running ema ewma moving avg average averaged polyak shadow")
+"""``running_mean``, ``ema_loss``, ``self.moving_avg``, ``self.shadow[name]``."""
 
 
 @cache
 def sounds_like_average(name: str) -> bool:
     """``self.running_mean``, ``avg_loss``, ``ema``; not ``mean``, ``total``."""
     return _any(words_of(name), AVERAGE_WORDS)
+
+
+BANK_WORDS = _words("queue bank")
+"""``self.queue`` of a contrastive model, ``memory_bank``; not ``memory``, through which gradients may flow."""
+
+
+@cache
+def sounds_like_bank(name: str) -> bool:
+    """``self.queue``, ``feature_bank``: what earlier batches gave, to compare later ones with."""
+    return _any(words_of(name), BANK_WORDS)
 
 
 # --- Loaders --------------------------------------------------------------------------

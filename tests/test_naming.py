@@ -61,8 +61,12 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
         "train_and_evaluate pretrain",
         "evaluate validation_step test forward step evaluate_training_set update_metrics update_progress_bar strain _",
     ),
+    naming.sounds_like_bank: (
+        "self.queue memory_bank self.feature_bank",
+        "memory cache hidden banknote _",
+    ),
     naming.sounds_like_average: (
-        "running_mean self.ema avg_loss moving_avg ema_loss self.average_reward",
+        "running_mean self.ema avg_loss moving_avg ema_loss self.average_reward self.shadow",
         "mean total loss hidden momentum avgpool _",
     ),
     naming.sounds_like_training_flag: ("train is_training phase self.training mode", "step x evaluate"),

@@ -50,7 +50,7 @@ class Bindings:
             else:
                 item = replace(self.before(node.target), label=place_of(node.target))
                 item = _leaf_by_gradient(item, node.value)
-                if item.leaf is not None:
+                if item.leaf is not None or item.kind is Kind.TENSOR:
                     self.expressions.calls.tensors.write(node, item, Manner.AUGMENTED, operation, [value])
             context.use(value, node, Purpose.ACCUMULATED, into=base.label, added=node.value)
             return

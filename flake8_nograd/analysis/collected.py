@@ -51,7 +51,7 @@ def filled(container: Abstract, values: list[Abstract]) -> Abstract:
 
 def merge(table: dict[Key, Abstract], key: Key, value: Abstract) -> None:
     """Add a value to what a key may stand for."""
-    clean = replace(value, parameter=None, identity=frozenset(), label="")
+    clean = replace(value.elsewhere(), label="")
     known = table.get(key)
     table[key] = clean if known is None else known | clean
 

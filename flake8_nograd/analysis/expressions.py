@@ -406,7 +406,7 @@ class Expressions:
                 callee = self._callee(func, receiver, path)
         else:
             callee = self.of(func)
-        given = self._arguments(node, is_statement=is_statement)
+        given = self._arguments(node, callee, is_statement=is_statement)
         if receiver is not None and callee is UNKNOWN and isinstance(func, cst.Attribute):
             return self.calls.methods.call(node, receiver, func.attr.value, given)
         return self.calls.call(node, callee, given)
@@ -436,10 +436,15 @@ class Expressions:
                 return Abstract(label=path)
         return UNKNOWN
 
-    def _arguments(self, node: cst.Call, *, is_statement: bool) -> Arguments:
+    def _arguments(self, node: cst.Call, callee: Abstract, *, is_statement: bool) -> Arguments:
         given = Arguments([], {}, is_statement=is_statement)
+        waits = bool(callee.definitions) or callee.api.removeprefix("builtins.").removeprefix("itertools.") in WAITING
         for argument in node.args:
-            value = self._argument(argument.value)
+            if isinstance(argument.value, cst.GeneratorExp):
+                # sum(...), list(...) and most others run it at once.
+                value = self._comprehension(argument.value, lazy=waits)
+            else:
+                value = self.of(argument.value)
             if argument.star:
                 given.starred = True
                 given.positional.append(replace(value, label=""))
@@ -448,12 +453,6 @@ class Expressions:
             else:
                 given.positional.append(value)
         return given
-
-    def _argument(self, node: cst.BaseExpression) -> Abstract:
-        if isinstance(node, cst.GeneratorExp):
-            # sum(...), list(...) and their like run it at once; a lazy consumer is rare.
-            return self._comprehension(node, lazy=False)
-        return self.of(node)
 
     # --- comprehensions ---------------------------------------------------------
 
@@ -549,7 +548,7 @@ class Expressions:
         if root == "self" and owner is not None and "." not in rest:
             attributes = context.learned.classes[owner].attributes
             known = attributes.get(rest)
-            clean = replace(value, parameter=None, identity=frozenset())
+            clean = value.elsewhere()
             if value.kind is Kind.PLAIN:
                 # A saved mode is known by that at the start of this function: other methods start in another.
                 clean = replace(clean, shift=None)
@@ -624,6 +623,8 @@ def _index(node: cst.Subscript) -> int | None:
     return None
 
 
+WAITING = frozenset({"enumerate", "zip", "filter", "map", "iter", "chain", "islice", "cycle"})
+"""Functions that take the items of what they are given when they are asked for their own."""
 OPERATORS = {"Multiply": "*", "Divide": "/", "MatrixMultiply": "@", "Power": "**", "Add": "+", "Subtract": "-"}
 PLAIN_ATTRIBUTES = frozenset(
     {"shape", "dtype", "device", "ndim", "requires_grad", "is_leaf", "grad_fn", "is_cuda", "layout", "__name__"}

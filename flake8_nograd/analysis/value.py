@@ -161,6 +161,15 @@ class Abstract(NamedTuple):
         item = None if self.item is None else self.item.without(forwards)
         return self._replace(forwards=self.forwards - forwards, elements=elements, item=item)
 
+    def elsewhere(self) -> Abstract:
+        """The same, as another function knows it: no parameter of this one, nor does it hold one."""
+        return self._unhanded()._replace(identity=frozenset())
+
+    def _unhanded(self) -> Abstract:
+        elements = None if self.elements is None else tuple(each._unhanded() for each in self.elements)
+        item = None if self.item is None else self.item._unhanded()
+        return self._replace(parameter=None, elements=elements, item=item)
+
     def answer(self) -> Answer:
         """What it says as a flag: ``requires_grad=True``."""
         if isinstance(self.constant, bool):

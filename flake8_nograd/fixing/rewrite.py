@@ -34,9 +34,11 @@ def replaced(tree: Tree, node: cst.CSTNode, code: str) -> Rewrite:
 
 
 def renamed(name: str) -> Rewrite:
-    """Another name for the last attribute."""
+    """Another name for the last attribute, or for the method that is called."""
 
     def rewrite(node: cst.CSTNode) -> cst.CSTNode:
+        if isinstance(node, cst.Call):
+            return node.with_changes(func=rewrite(node.func))
         if not isinstance(node, cst.Attribute):
             raise RefusedError("no attribute")
         return node.with_changes(attr=node.attr.with_changes(value=name))

@@ -3,14 +3,16 @@
 `p.requires_grad == False` compares and throws the answer away: one `=` too
 many, and `p` is trained on. So does `p.grad == None`, which leaves the gradient
 where it was. `p.requires_grad`, alone on its line, is read and no more.
-`p.requires_grad_ = False` gives the name of the method to a value. None of
-these says a word.
+`p.requires_grad_ = False` gives the name of the method to a value, and
+`p.requires_grad_` without parentheses calls nothing. None of these says a word.
 
 Others raise on torch 2.13, as soon as they are run: `named_parameters()` gives
-pairs of a name and a parameter, and what has the parameters is no tensor.
+pairs of a name and a parameter, what has the parameters is no tensor, and
+`p.requires_grad(False)` calls the flag, which is a bool.
 
     AttributeError: 'tuple' object has no attribute 'requires_grad'
     AttributeError: 'generator' object has no attribute 'requires_grad_'
+    TypeError: 'bool' object is not callable
 
 At module level, outside of loops, a comparison or an attribute may be there to
 be shown, as in a notebook; there the rule is silent about them.
@@ -36,7 +38,7 @@ Use instead:
 Fix safety:
 
     Unsafe: the statement starts to do what it says, and the training gives
-    other numbers.
+    other numbers. Safe for `p.requires_grad(False)`, which raised.
 
 When to silence it:
 
@@ -52,7 +54,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..edits import Fix, Replace
+from ..edits import Fix, Rename, Replace
 from ..expected_errors import expects_an_error
 from ..facts import Assignment, Call, Discarded, FileFacts, Kind
 from ..rule import Finding, rule
@@ -80,6 +82,10 @@ def check(facts: FileFacts) -> Iterator[Finding]:
         if _is_called_on_several(call):
             target = f"{call.receiver.label}.requires_grad_".lstrip(".")
             yield Finding(call.anchor, {"target": target, "why": _several(call.receiver.kind)})
+        elif _is_called_flag(call) and not expects_an_error(facts, call.place.function):
+            fix = Fix((Rename(call.anchor, "requires_grad_"),), True, "Call requires_grad_")
+            target = f"{call.receiver.label}.requires_grad".lstrip(".")
+            yield Finding(call.anchor, {"target": target, "why": "is a bool, and raises when it is called"}, fix)
 
 
 def _discards(each: Discarded) -> str:
@@ -89,7 +95,7 @@ def _discards(each: Discarded) -> str:
     attribute = each.value.label.rpartition(".")[2]
     if each.operator == "==" and attribute in {"requires_grad", "grad"}:
         return "is compared and the answer thrown away: `=` sets it"
-    if not each.operator and attribute == "requires_grad":
+    if not each.operator and attribute in {"requires_grad", "requires_grad_"}:
         return "is read and nothing is done with it: nothing is frozen"
     return ""
 
@@ -100,6 +106,10 @@ def _several(kind: Kind) -> str:
 
 def _is_called_on_several(call: Call) -> bool:
     return call.api == ".requires_grad_" and call.receiver.kind in SEVERAL
+
+
+def _is_called_flag(call: Call) -> bool:
+    return call.api == ".requires_grad" and call.receiver.kind in {Kind.TENSOR, Kind.PARAMETER}
 
 
 def _assigned(each: Discarded) -> Fix | None:

@@ -159,6 +159,28 @@ def test_a_running_statistic_raises_in_the_second_step(guarded: bool) -> None:
         assert f"RuntimeError: {raised.value}".startswith(quoted)
 
 
+def test_a_memory_bank_keeps_the_graph_of_every_batch() -> None:
+    encoder = nn.Linear(2, 2)
+    queue = torch.randn(2, 100)
+    nodes = []
+    for start in range(0, 12, 4):
+        keys = encoder(torch.ones(4, 2))
+        (keys @ queue.clone().detach()).logsumexp(1).mean().backward(retain_graph=True)
+        queue[:, start : start + 4] = keys.T
+        nodes.append(nodes_behind(queue))
+    assert nodes[0] < nodes[1] < nodes[2]
+    with torch.no_grad():
+        bank = torch.zeros(2, 100)
+        bank[:, :4] = encoder(torch.ones(4, 2)).T
+    assert not bank.requires_grad
+
+
+def test_a_statistic_changed_in_place_takes_up_a_graph() -> None:
+    running = torch.zeros(2)
+    running.mul_(0.9).add_(nn.Linear(2, 2)(torch.ones(3, 2)).mean(0), alpha=0.1)
+    assert running.grad_fn is not None
+
+
 def test_a_detached_target_takes_up_a_graph_without_an_error() -> None:
     source, target = nn.Linear(2, 2), nn.Linear(2, 2)
     target.weight.detach_()

@@ -110,7 +110,8 @@ def test_the_right_name_raises_where_the_tensor_is_no_leaf() -> None:
 
 
 @pytest.mark.parametrize(
-    "statement", ["each.requires_grad == False", "each.requires_grad", "each.requires_grad_ = False"]
+    "statement",
+    ["each.requires_grad == False", "each.requires_grad", "each.requires_grad_", "each.requires_grad_ = False"],
 )
 def test_these_statements_freeze_nothing(statement: str) -> None:
     module = model()
@@ -132,6 +133,10 @@ def test_what_several_parameters_raise_is_quoted() -> None:
     for several in ("module.parameters()", "list(module.parameters())", "list(module.named_parameters())[0]"):
         with pytest.raises(AttributeError):
             run(f"{several}.requires_grad = False", module=model())
+
+
+def test_a_flag_that_is_called_raises_what_is_quoted() -> None:
+    assert quotes("NGR503", TypeError, lambda: run("x.requires_grad(True)", x=torch.zeros(2)))
 
 
 # --- NGR504 -----------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
+from ... import naming
 from ...facts import Assignment, Cut, Kind, Loss, Purpose
 from ...grad import KEEP, Answer
 from ..collected import Arguments, forwards_of, tupled
@@ -43,14 +44,15 @@ class BuiltinFunctions:
             context.consumes(first, node)
             return replace(nameless(first), lazy=None)
         if name == "enumerate" and first is not None:
-            item = tupled([PLAIN, self.containers.item(node, first)])
-            return Abstract(kind=Kind.CONTAINER, label=first.label, item=item, source=first.source)
+            item = tupled([PLAIN, self.containers.inside(node, first)])
+            return Abstract(kind=Kind.CONTAINER, label=first.label, item=item, source=first.source, lazy=first.lazy)
         if name == "zip":
             label = next((each.label for each in given.positional if each.label), "")
             # Each argument gives objects of its own, so each has its own place where they are made.
             places = [each.value for each in node.args if each.keyword is None]
-            items = [self.containers.item(place, each) for place, each in zip(places, given.positional, strict=True)]
-            return Abstract(kind=Kind.CONTAINER, label=label, item=tupled(items))
+            items = [self.containers.inside(place, each) for place, each in zip(places, given.positional, strict=True)]
+            lazy = next((each.lazy for each in given.positional if each.lazy is not None), None)
+            return Abstract(kind=Kind.CONTAINER, label=label, item=tupled(items), lazy=lazy)
         if name == "dict":
             return Abstract(kind=Kind.CONTAINER, forwards=forwards_of(given.all()))
         if name in {"sum", "max", "min", "abs", "round"}:
@@ -83,7 +85,8 @@ class BuiltinFunctions:
 
     def _runs_models(self, function: Abstract) -> bool:
         """Whether calling it runs a model that is not frozen, in the mode of the caller."""
-        if function.kind is Kind.MODEL:
+        named = function.kind is Kind.UNKNOWN and naming.sounds_like_model(function.label)
+        if named or function.kind is Kind.MODEL:
             return self.context.frozen(function) is not Answer.YES
         known = [self.context.known.functions.get(each) for each in _functions(function)]
         return bool(known) and all(each is not None and bool(each.forwards) and each.own == KEEP for each in known)

@@ -63,11 +63,15 @@ class Containers:
             for each in values:
                 merge(learning.stores, container.parameter, each)
         elif not dot and (path not in context.state.names or path in context.here.elsewhere):
-            context.learned.bind(context.scope_of(path), path, replace(after, parameter=None, identity=frozenset()))
+            context.learned.bind(context.scope_of(path), path, after.elsewhere())
 
     def item(self, node: cst.CSTNode, value: Abstract) -> Abstract:
         """What iterating over a value gives."""
         self.context.consumes(value, node)
+        return self.inside(node, value)
+
+    def inside(self, node: cst.CSTNode, value: Abstract) -> Abstract:
+        """What iterating over a value will give, of which nothing is asked yet."""
         if value.kind is Kind.LOADER:
             return replace(DATA, identity=frozenset({node}))
         if value.elements:
