@@ -68,6 +68,8 @@ def _where_they_run(found: list[Forward]) -> tuple[Forward, ...]:
 
 def records(each: Forward) -> bool:
     """Whether a graph is recorded, whoever calls."""
+    if each.graph is Answer.NO:
+        return False
     return each.place.grad is GradMode.ON or each.place.on_for_some_caller
 
 

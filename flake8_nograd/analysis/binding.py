@@ -10,8 +10,8 @@ from ..facts import Assignment, Kind, Leaf, Loop, Manner, Purpose, Value
 from ..grad import Answer
 from .collected import filled
 from .context import Context
-from .expressions import Expressions, path_of
-from .reading import is_read_after, operation_on, place_of, places_in
+from .expressions import Expressions
+from .reading import is_read_after, operation_on, path_of, place_of, places_in
 from .switching import acting
 from .value import UNKNOWN, Abstract, replace, written
 

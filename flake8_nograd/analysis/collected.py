@@ -41,12 +41,16 @@ def tupled(values: list[Abstract]) -> Abstract:
 def filled(container: Abstract, values: list[Abstract]) -> Abstract:
     """A container, or a tensor that is used as one, after something was put into it."""
     forwards = container.forwards | forwards_of(values)
-    if container.kind not in {Kind.CONTAINER, Kind.UNKNOWN}:
+    if container.kind not in {Kind.CONTAINER, Kind.PARAMETERS, Kind.UNKNOWN}:
         return replace(container, forwards=forwards)
     item = container.item
     for each in (*(container.elements or ()), *values):
         item = each if item is None else item | each
-    return replace(container, item=item, elements=None, forwards=forwards)
+    kind, source = container.kind, container.source
+    if kind is Kind.PARAMETERS:
+        # Not only those of one model any more.
+        kind, source = Kind.PARAMETERS if item is not None and item.kind is Kind.PARAMETER else Kind.CONTAINER, ""
+    return replace(container, kind=kind, item=item, elements=None, forwards=forwards, source=source)
 
 
 def merge(table: dict[Key, Abstract], key: Key, value: Abstract) -> None:

@@ -194,14 +194,23 @@ class Context:
                     learning.altered.add(position)
 
     def freeze(self, parameter: Abstract, requires: Answer) -> None:
-        """A parameter of a model requires gradients from here on, or does not: so do its others, or we cannot tell."""
+        """A parameter of a model requires gradients from here on, or does not; of its others, we cannot tell."""
         if parameter.kind is not Kind.PARAMETER or not parameter.source:
             return
-        frozen = requires.opposite()
-        if parameter.leaf is not Leaf.PARAMETERS and self.frozen_of(parameter.source).answer is not frozen:
-            # One of several: ``net.weight``.
-            frozen = Answer.UNKNOWN
-        self.put("frozen", parameter.source, frozen)
+        path, frozen = parameter.source, requires.opposite()
+        before = self.frozen_of(path)
+        if before.answer is frozen or (before is NOT_SET and frozen is Answer.NO and parameter.turn is None):
+            return
+        # One of several: ``net.weight``.
+        self.put("frozen", path, Answer.UNKNOWN)
+        if parameter.turn in [loop.anchor for loop in self.here.loops] and parameter.turn is not None:
+            self.state.turns[path] = parameter.turn, frozen
+
+    def went_through(self, loop: cst.CSTNode) -> None:
+        """A loop over all parameters of a model has ended: what it has done to each, it has done to the model."""
+        for path, (through, frozen) in [*self.state.turns.items()]:
+            if through is loop:
+                self.put("frozen", path, frozen)
 
     def put(self, what: str, path: str, answer: Answer, where: Evaluated = Evaluated.HERE) -> None:
         """A model is put in a mode, or frozen, here."""
@@ -210,6 +219,11 @@ class Context:
         for name in [name for name in table if name.startswith(prefix)]:
             del table[name]
         table[path] = Setting(answer, where)
+        if what == "frozen":
+            for turn in [turn for turn in self.state.turns if f"{turn}.".startswith(prefix)]:
+                del self.state.turns[turn]
+            for name, value in self.state.names.items():
+                self.state.names[name] = _with(value, path, answer)
         learning = self.learning()
         if learning is not None:
             learning.puts.setdefault((self._owner_of(path), what, path), NOT_SET)
@@ -378,6 +392,21 @@ def as_handed_in(position: int) -> str:
 def of_some_mode(part: Abstract) -> Abstract:
     """A part of what somebody may have put in evaluation mode, as a whole, since it was built."""
     return replace(part, training=NOT_SET) if part.training.answer is Answer.YES else part
+
+
+def _with(value: Abstract, path: str, frozen: Answer) -> Abstract:
+    """A value that may hold parameters of a model that is frozen, or trained, from here on."""
+    if value.elements is not None:
+        value = replace(value, elements=tuple(_with(each, path, frozen) for each in value.elements))
+    if value.item is not None:
+        value = replace(value, item=_with(value.item, path, frozen))
+    if value.kind is not Kind.PARAMETER or not value.source:
+        return value
+    if f"{value.source}.".startswith(f"{path}."):
+        return replace(value, requires_grad=frozen.opposite())
+    if path.startswith(f"{value.source}."):
+        return replace(value, requires_grad=value.requires_grad | frozen.opposite())
+    return value
 
 
 def parameter_of(node: cst.CSTNode, source: str, frozen: Answer) -> Abstract:

@@ -11,8 +11,9 @@ from ..grad import KEEP
 from .binding import Bindings
 from .context import Context
 from .entering import framework_mode, parameters_of
-from .expressions import Expressions, path_of
+from .expressions import Expressions
 from .knowledge import Def, FunctionKnowledge
+from .reading import path_of
 from .switches import Switches, uncalled
 from .switching import acting
 from .value import Abstract

@@ -28,7 +28,7 @@ def enter(context: Context, node: Def, owner: cst.ClassDef | None, known: Functi
                 value = replace(value, requires_grad=Answer.UNKNOWN)
         same = [pair for pair in (known.aliases if known is not None else ()) if position in pair]
         identity = frozenset({each, *(parameters[other] for pair in same for other in pair)})
-        value = replace(value, parameter=position, identity=identity, label="")
+        value = replace(_under(value, name), parameter=position, identity=identity, label="")
         state.names[name] = state.names[as_handed_in(position)] = value
         # Functions within this one see it.
         context.learned.bind(node, name, replace(value, parameter=None, identity=frozenset(), forwards=frozenset()))
@@ -56,6 +56,24 @@ def enter(context: Context, node: Def, owner: cst.ClassDef | None, known: Functi
     for inner, value in _closure(context).items():
         state.names.setdefault(inner, value)
     _settings(context, node, owner, known)
+
+
+def _under(value: Abstract, name: str) -> Abstract:
+    """Parameters of a model that a function is given: it knows the model by them alone."""
+    if value.kind is Kind.PARAMETER:
+        return replace(value, source=name, turn=None)
+    if value.kind is not Kind.PARAMETERS:
+        return value
+    elements = None if value.elements is None else tuple(_under(each, name) for each in value.elements)
+    item = None if value.item is None else _items_under(value.item, name)
+    return replace(value, source=value.source and name, item=item, elements=elements)
+
+
+def _items_under(item: Abstract, name: str) -> Abstract:
+    """As ``named_parameters`` gives them, too."""
+    if item.elements is None:
+        return _under(item, name)
+    return replace(item, elements=tuple(_under(each, name) for each in item.elements))
 
 
 def known_decorators(known: FunctionKnowledge | None) -> tuple[str, ...]:

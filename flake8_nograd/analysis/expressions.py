@@ -13,6 +13,8 @@ from ..grad import ANYTHING, Answer
 from .calls import Calls
 from .collected import Arguments, tupled
 from .context import Context, parameter_of
+from .reading import bound_by, path_of
+from .state import State
 from .switching import acting
 from .value import (
     COLLECTIONS_OF_DATA,
@@ -26,21 +28,10 @@ from .value import (
     computed,
     constant,
     detached,
+    in_turn,
     replace,
     rescaled,
 )
-
-
-def path_of(node: cst.BaseExpression) -> str:
-    """``self.net.head`` for a chain of names; empty for anything else."""
-    parts: list[str] = []
-    while type(node) is cst.Attribute:  # isinstance is slow on LibCST's abstract classes
-        parts.append(node.attr.value)
-        node = node.value
-    if type(node) is not cst.Name:
-        return ""
-    parts.append(node.value)
-    return ".".join(reversed(parts))
 
 
 @dataclass(slots=True)
@@ -467,8 +458,13 @@ class Expressions:
         place = context.place()
         target: cst.CompFor | None = node.for_in
         first = True
+        targets: set[str] = set()
+        whole = ""
         while target is not None:
             iterated = self.of(target.iter)
+            picks = bool(target.ifs) or not first or target.inner_for_in is not None
+            whole = "" if picks or iterated.kind is not Kind.PARAMETERS else iterated.source
+            targets.update(bound_by(target.target))
             if lazy and first:
                 context.state.mode = ANYTHING
             first = False
@@ -483,7 +479,8 @@ class Expressions:
             )
             context.recorder.write(loop)
             context.here.loops = (*context.here.loops, loop)
-            self.assign_target(target.target, self.calls.containers.item(target.target, iterated), comprehension=True)
+            reached = in_turn(node, iterated, self.calls.containers.item(target.target, iterated))
+            self.assign_target(target.target, reached, comprehension=True)
             for condition in target.ifs:
                 self._ended(self.of(condition.test), condition.test, "if")
             target = target.inner_for_in
@@ -496,12 +493,27 @@ class Expressions:
             context.use(item, node, Purpose.ACCUMULATED)
         context.here.loops = loops
         context.here.scopes = scopes
-        context.state.become(before)
+        self._ran(node, before, targets, certain=bool(whole) and not lazy)
         context.state.mode = mode
         kind = Kind.PARAMETERS if item.kind is Kind.PARAMETER else Kind.CONTAINER
+        source = item.source if kind is Kind.CONTAINER or item.source == whole else ""
         runs = frozenset(each for each in item.forwards if lazy and _contains(node, each))
         made = Lazy(node, place, runs) if runs else None
-        return Abstract(kind=kind, item=item, forwards=item.forwards, source=item.source, lazy=made)
+        return Abstract(kind=kind, item=item, forwards=item.forwards, source=source, lazy=made)
+
+    def _ran(self, node: cst.CSTNode, before: State, targets: set[str], *, certain: bool) -> None:
+        """A comprehension is done, perhaps without a turn: its targets are gone, what it did to objects stays."""
+        context = self.context
+        after = context.state.fork()
+        for name in targets:
+            after.names.pop(name, None)
+            if name in before.names:
+                after.names[name] = before.names[name]
+        frozen, turns = after.frozen, after.turns
+        context.state.become(before.join(after))
+        if certain:
+            context.state.frozen, context.state.turns = frozen, turns
+            context.went_through(node)
 
     def assign_target(self, target: cst.BaseExpression, value: Abstract, *, comprehension: bool = False) -> None:
         """Bind the target of a loop or an unpacking."""

@@ -8,8 +8,6 @@ from functools import cache, lru_cache
 
 import libcst as cst
 
-from .expressions import path_of
-
 OPERATORS: dict[type[cst.BaseBinaryOp], str] = {
     cst.Add: "+",
     cst.Subtract: "-",
@@ -17,6 +15,18 @@ OPERATORS: dict[type[cst.BaseBinaryOp], str] = {
     cst.Divide: "/",
 }
 COMMUTATIVE = frozenset({"+", "*"})
+
+
+def path_of(node: cst.BaseExpression) -> str:
+    """``self.net.head`` for a chain of names; empty for anything else."""
+    parts: list[str] = []
+    while type(node) is cst.Attribute:  # isinstance is slow on LibCST's abstract classes
+        parts.append(node.attr.value)
+        node = node.value
+    if type(node) is not cst.Name:
+        return ""
+    parts.append(node.value)
+    return ".".join(reversed(parts))
 
 
 def place_of(node: cst.BaseExpression) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ..grad import ANYTHING, KEEP, Shift
+import libcst as cst
+
+from ..grad import ANYTHING, KEEP, Answer, Shift
 from .value import NOT_SET, Abstract, Leaving, Setting, replace
 
 
@@ -21,18 +23,21 @@ class State:
     """Whether a model is in training mode, by access path."""
     frozen: dict[str, Setting] = field(default_factory=dict)
     """Whether the weights of a model do not require gradients, by access path."""
+    turns: dict[str, tuple[cst.CSTNode, Answer]] = field(default_factory=dict)
+    """Models whose parameters a loop goes through, by access path: whether those that it has reached are frozen."""
     reached: bool = True
     outer: dict[str, Abstract] = field(default_factory=dict)
     """What names that are not of this function hold in branches that do not bind them; one for all branches."""
 
     def fork(self) -> State:
         """A copy for one branch."""
-        return State(self.mode, dict(self.names), dict(self.training), dict(self.frozen), self.reached, self.outer)
+        names, training, frozen, turns = dict(self.names), dict(self.training), dict(self.frozen), dict(self.turns)
+        return State(self.mode, names, training, frozen, turns, self.reached, self.outer)
 
     def become(self, other: State) -> None:
         """Take over what another state knows."""
         self.mode, self.names, self.training = other.mode, other.names, other.training
-        self.frozen, self.reached = other.frozen, other.reached
+        self.frozen, self.turns, self.reached = other.frozen, other.turns, other.reached
 
     def join(self, other: State) -> State:
         """What is known where two branches meet."""
@@ -55,6 +60,7 @@ class State:
             names,
             self._joined(self.training, other, other.training),
             self._joined(self.frozen, other, other.frozen),
+            {path: done for path, done in self.turns.items() if other.turns.get(path) == done},
             outer=self.outer,
         )
 

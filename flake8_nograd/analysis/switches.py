@@ -14,9 +14,9 @@ from ..grad import ANYTHING, KEEP, SET_UNKNOWN, GradMode, Shift
 from .binding import Bindings
 from .collected import Arguments
 from .context import Context
-from .expressions import Expressions, path_of
+from .expressions import Expressions
 from .knowledge import Def
-from .reading import joined
+from .reading import joined, path_of
 from .recorder import Surroundings
 from .switching import OFF, changed, switch_of
 from .value import Abstract, Leaving, replace

@@ -115,7 +115,12 @@ class Abstract(NamedTuple):
     parameter: int | None = None
     """Its position, when it is a parameter of the function being walked, unchanged."""
     source: str = ""
-    """Of parameters: the label of the model they belong to; of a loader: the label it was first reached by."""
+    """Of parameters: the label of the model they belong to; of a loader: the label it was first reached by.
+
+    Of a collection of parameters it says that these are all of the model's.
+    """
+    turn: cst.CSTNode | None = None
+    """Of a parameter: the loop that reaches each of its model's parameters in turn, and this one now."""
     releafed: cst.CSTNode | None = None
     block: Switch | None = None
     lazy: Lazy | None = None
@@ -212,6 +217,7 @@ class Abstract(NamedTuple):
             frozen=self.frozen | other.frozen,
             parameter=self.parameter if self.parameter == other.parameter else None,
             source=self.source if self.source == other.source else "",
+            turn=self.turn if self.turn is other.turn else None,
             releafed=self.releafed if self.releafed is other.releafed else None,
             block=_either_block(self, other),
             is_all_cut=self.is_all_cut and other.is_all_cut,
@@ -264,6 +270,24 @@ def nameless(value: Abstract) -> Abstract:
     """The same collection in other hands: ``tqdm(loader)``, ``iter(loader)``."""
     source = value.source or value.label if value.kind in COLLECTIONS_OF_DATA else value.source
     return replace(value, label="", source=source)
+
+
+def some_of(value: Abstract) -> Abstract:
+    """Some of a collection: ``filter(wanted, loader)``, ``layers[1:]``."""
+    item = value.item
+    for each in value.elements or ():
+        item = each if item is None else item | each
+    source = "" if value.kind is Kind.PARAMETERS else value.source
+    return replace(value, label="", elements=None, item=item, source=source, parameter=None)
+
+
+def in_turn(loop: cst.CSTNode, iterated: Abstract, item: Abstract) -> Abstract:
+    """What a loop reaches in one turn: of all parameters of a model, each."""
+    if iterated.kind is not Kind.PARAMETERS or not iterated.source:
+        return item
+    if item.elements is not None:
+        return replace(item, elements=tuple(in_turn(loop, iterated, each) for each in item.elements))
+    return replace(item, turn=loop) if item.kind is Kind.PARAMETER and item.source == iterated.source else item
 
 
 def constant(value: bool | int | str) -> Abstract:

@@ -13,13 +13,13 @@ from .binding import Bindings
 from .context import Context
 from .defining import Deferred, Definitions
 from .entering import enter, role_of
-from .expressions import Expressions, path_of
+from .expressions import Expressions
 from .knowledge import ClassKnowledge, FunctionKnowledge
-from .reading import bound_by, compared, place_of, places_in
+from .reading import bound_by, compared, path_of, place_of, places_in
 from .state import State, unstacked
 from .switches import Switches
 from .switching import changed
-from .value import COLLECTIONS_OF_DATA, NONE, PLAIN, UNKNOWN, Abstract, Leaving, replace
+from .value import COLLECTIONS_OF_DATA, NONE, PLAIN, UNKNOWN, Abstract, Leaving, in_turn, replace
 
 Block = cst.BaseSuite | cst.Module
 
@@ -201,7 +201,9 @@ class Walk(cst.CSTVisitor):
         return False
 
     def visit_Break(self, node: cst.Break) -> bool:
-        """``break``: the state goes on after the loop."""
+        """``break``: the state goes on after the loop, which has not reached all there is."""
+        turns, loops = self.context.state.turns, self.context.here.loops
+        self.context.state.turns = {path: done for path, done in turns.items() if done[0] is not loops[-1].anchor}
         return self._leave_turn()
 
     def visit_Continue(self, node: cst.Continue) -> bool:
@@ -442,10 +444,14 @@ class Walk(cst.CSTVisitor):
 
         def turn() -> None:
             value = self.expressions.calls.containers.item(node.target, iterated)
-            self.expressions.assign_target(node.target, value)
+            grown = context.state.names.get(path_of(node.iter), iterated)
+            if grown.kind in {Kind.CONTAINER, Kind.PARAMETERS} and grown.item not in (None, iterated.item):
+                # What the body has appended is reached as well.
+                value |= self.expressions.calls.containers.item(node.target, grown)
+            self.expressions.assign_target(node.target, in_turn(node, iterated, value))
             node.body.visit(self)
 
-        self._loop_body(loop, turn, node.orelse, certain=iterated.kind is Kind.PARAMETERS)
+        self._loop_body(loop, turn, node.orelse, certain=node if iterated.kind is Kind.PARAMETERS else None)
         return False
 
     def visit_While(self, node: cst.While) -> bool:
@@ -483,7 +489,7 @@ class Walk(cst.CSTVisitor):
         orelse: cst.Else | None,
         *,
         endless: bool = False,
-        certain: bool = False,
+        certain: cst.For | None = None,
     ) -> None:
         context = self.context
         loops = context.here.loops
@@ -516,11 +522,12 @@ class Walk(cst.CSTVisitor):
                 after = after.join(each)
         context.here.loops = loops
         self.loop_exits.pop()
-        frozen = dict(after.frozen)
+        frozen, turns = after.frozen, after.turns
         context.state.become(after if endless and left else head.join(after))
-        if certain:
-            # A model has parameters: what the loop does to them is done to the model.
-            context.state.frozen = frozen
+        if certain is not None:
+            # A model has parameters.
+            context.state.frozen, context.state.turns = dict(frozen), dict(turns)
+            context.went_through(certain)
         context.state.reached = True
         if orelse is not None:
             orelse.body.visit(self)

@@ -12,7 +12,7 @@ from ...grad import KEEP, Answer
 from ..collected import Arguments, forwards_of, tupled
 from ..context import Context
 from ..knowledge import Def
-from ..value import PLAIN, UNKNOWN, Abstract, Lazy, computed, nameless, replace
+from ..value import PLAIN, UNKNOWN, Abstract, Lazy, computed, nameless, replace, some_of
 from .containers import Containers
 from .gradients import Gradients
 from .rows import Rows
@@ -68,7 +68,7 @@ class BuiltinFunctions:
             for each in given.all():
                 context.escapes(each)
             if name == "filter" and len(given.positional) > 1:
-                return replace(given.positional[1], label="")
+                return some_of(given.positional[1])
             if first is None or not self._runs_models(first):
                 return Abstract(forwards=forwards_of(given.all()))
             runs = frozenset({node})

@@ -115,10 +115,10 @@ class Functions:
                 releafed=left.releafed,
             )
 
+        context.freeze(tensor, left.requires_grad)
         context.change(tensor, change)
         if tensor.label and tensor.kind is not Kind.MODEL:
             context.state.hold(tensor.label, change(tensor), tensor)
-        context.freeze(tensor, left.requires_grad)
         return change(tensor)
 
     def _left_behind(
@@ -126,6 +126,16 @@ class Functions:
     ) -> None:
         """What a call changes, puts into containers, and binds names to, that are seen from here."""
         context = self.context
+        for (owner, what, path), setting in known.puts.items():
+            root, dot, rest = path.partition(".")
+            if owner is not known.node:
+                context.put_elsewhere(owner, what, path, setting)
+                continue
+            handed = given.at(known.parameters.index(root) - bound, root) if root in known.parameters else None
+            if what == "frozen" and handed is not None and handed.kind in {Kind.PARAMETER, Kind.PARAMETERS}:
+                self._went_through(handed, setting.answer)
+            elif paths.get(root):
+                context.put(what, paths[root] + dot + rest, setting.answer, Evaluated.CALLEE)
         for position, value in known.alters.items():
             key = known.parameters[position]
             handed = given.at(position - bound, key)
@@ -136,12 +146,6 @@ class Functions:
                 given.keywords[key] = altered
             else:
                 given.positional[position - bound] = altered
-        for (owner, what, path), setting in known.puts.items():
-            root, dot, rest = path.partition(".")
-            if owner is not known.node:
-                context.put_elsewhere(owner, what, path, setting)
-            elif paths.get(root):
-                context.put(what, paths[root] + dot + rest, setting.answer, Evaluated.CALLEE)
         for position, value in known.stores.items():
             container = given.at(position - bound, known.parameters[position])
             if container is not None and container.label:
@@ -151,6 +155,13 @@ class Functions:
                 context.rebinds(scope, name, value)
             elif name in context.state.names:
                 context.state.names[name] |= value
+
+    def _went_through(self, handed: Abstract, frozen: Answer) -> None:
+        """A function of the file was given parameters of a model, and has frozen or trained each, or some."""
+        whole = handed.kind is Kind.PARAMETERS and handed.source
+        source = handed.source or (handed.item.source if handed.item is not None else "")
+        if source:
+            self.context.put("frozen", source, frozen if whole else Answer.UNKNOWN, Evaluated.CALLEE)
 
     def _runs(self, node: cst.Call, definition: Def, paths: dict[str, str]) -> bool:
         """The forward passes that the callee runs for us."""

@@ -10,7 +10,7 @@ from ..collected import Arguments, forwards_of
 from ..context import Context
 from ..knowledge import Def, FunctionKnowledge
 from ..state import setting_of
-from ..value import Abstract, Setting, replace
+from ..value import NOT_SET, Abstract, Setting, replace
 
 
 def note_aliases(learned: FunctionKnowledge, bound: int, given: Arguments) -> None:
@@ -42,32 +42,37 @@ def paths_inside(parameters: tuple[str, ...], bound: int, callee: Abstract, give
 
 def transfer(context: Context, definition: Def, paths: dict[str, str]) -> None:
     """Let the callee know what its models are in."""
+    for what in ("training", "frozen"):
+        hand_over(context, definition, paths, what)
+
+
+def hand_over(context: Context, definition: Def, paths: dict[str, str], what: str) -> None:
+    """Let the callee know which of its models are frozen, or in training mode; what is set but not known, too."""
     state = context.state
     learned = context.learned.functions[definition]
-    for what, table in (("training", state.training), ("frozen", state.frozen)):
-        mapped = {}
-        for inside, outside in paths.items():
-            setting = setting_of(table, outside)
-            if setting.answer is not Answer.UNKNOWN:
-                mapped[inside] = setting
-            for path, part in table.items():
-                if path.startswith(outside + "."):
-                    mapped[inside + path[len(outside) :]] = part
-        for path, setting in table.items():
-            root = path.split(".")[0]
-            if root not in learned.parameters and root != "self":
-                mapped.setdefault(path, setting)
-        mapped = {path: Setting(setting.answer, _by_caller(setting)) for path, setting in mapped.items()}
-        before = learned.training if what == "training" else learned.frozen
-        if before is not None:
-            mapped = {
-                path: setting_of(before, path) | setting_of(mapped, path)
-                for path in sorted(before.keys() | mapped.keys())
-            }
-        if what == "training":
-            learned.training = mapped
-        else:
-            learned.frozen = mapped
+    table = state.training if what == "training" else state.frozen
+    mapped = {}
+    for inside, outside in paths.items():
+        setting = setting_of(table, outside)
+        if setting.answer is not Answer.UNKNOWN or (what == "frozen" and setting is not NOT_SET):
+            mapped[inside] = setting
+        for path, part in table.items():
+            if path.startswith(outside + "."):
+                mapped[inside + path[len(outside) :]] = part
+    for path, setting in table.items():
+        root = path.split(".")[0]
+        if root not in learned.parameters and root != "self":
+            mapped.setdefault(path, setting)
+    mapped = {path: Setting(setting.answer, _by_caller(setting)) for path, setting in mapped.items()}
+    before = learned.training if what == "training" else learned.frozen
+    if before is not None:
+        mapped = {
+            path: setting_of(before, path) | setting_of(mapped, path) for path in sorted(before.keys() | mapped.keys())
+        }
+    if what == "training":
+        learned.training = mapped
+    else:
+        learned.frozen = mapped
 
 
 def result_of(node: cst.Call, returns: Abstract, bound: int, given: Arguments, runs: bool) -> Abstract:

@@ -11,8 +11,9 @@ from ...facts import Cut, Kind, Loss
 from ...grad import Answer, GradMode
 from ..collected import Arguments, flat, forwards_of, merge
 from ..context import Context
+from ..knowledge import FunctionKnowledge
 from ..value import DATA, PLAIN, UNKNOWN, Abstract, cut_by, replace
-from .handing import result_of
+from .handing import hand_over, paths_inside, result_of
 from .rows import Rows
 
 
@@ -38,20 +39,33 @@ class Models:
                 for position, each in enumerate(given.positional):
                     if not given.starred:
                         merge(learned.arguments, position + 1, each)
+                hand_over(
+                    context,
+                    definition,
+                    paths_inside(learned.parameters, 1, replace(model, bound=model), given),
+                    "frozen",
+                )
         inputs = given.all()
         needs = Answer.YES if any(_differentiable_input(each) for each in inputs) else Answer.NO
-        self.rows.forward(node, model, method, needs, None, discarded=given.is_statement, invented=_invented(inputs))
+        graph = Answer.UNKNOWN if known is None else _graph(known)
+        self.rows.forward(
+            node, model, method, needs, None, discarded=given.is_statement, invented=_invented(inputs), graph=graph
+        )
         if definition is None:
             context.meets(node, "forward", inputs)
         for each in inputs:
             context.escapes(each)
+        if known is not None and known.returns is not None:
+            result = result_of(node, known.returns, 1, given, runs=True)
+            result = context.as_object_has_it(model, result)
+            return replace(result, forwards=known.returns.forwards | forwards_of(inputs) | {node})
+        return self._result(node, model, name, inputs)
+
+    def _result(self, node: cst.Call, model: Abstract, name: str, inputs: list[Abstract]) -> Abstract:
+        """What a forward pass gives that is not in the file."""
+        context = self.context
         mode = context.mode()
         frozen = context.frozen(model)
-        forwards = forwards_of(inputs) | {node}
-        if known is not None and known.returns is not None:
-            return replace(
-                result_of(node, known.returns, 1, given, runs=True), forwards=known.returns.forwards | forwards
-            )
         cut = cut_by(mode, node)
         requires = Answer.UNKNOWN
         if cut is not None:
@@ -75,7 +89,7 @@ class Models:
             cut=cut,
             made_under=mode,
             made_at=node,
-            forwards=forwards,
+            forwards=forwards_of(inputs) | {node},
             identity=frozenset({node}),
         )
 
@@ -99,6 +113,21 @@ class Models:
             self.rows.call(node, f".{name}", model, given)
             return PLAIN
         return self.forward(node, model, name, given)
+
+
+def _graph(forward: FunctionKnowledge) -> Answer:
+    """Whether a forward pass of the file gives something with a graph of its own."""
+    given = forward.returns
+    records = forward.own.of(GradMode.ON) & GradMode.ON
+    if given is None or (records and (forward.forwards or given.forwards)):
+        return Answer.UNKNOWN
+    if given.is_none or given.kind is Kind.PARAMETER or given.parameter is not None:
+        return Answer.NO
+    if given.kind is not Kind.TENSOR or given.cut is not None:
+        return Answer.UNKNOWN  # It may have been recorded and dropped: ``argmax``.
+    return (
+        Answer.UNKNOWN if given.requires_grad is Answer.YES and given.is_leaf is not Answer.NO else given.requires_grad
+    )
 
 
 def _differentiable_input(value: Abstract) -> bool:

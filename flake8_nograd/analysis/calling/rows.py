@@ -48,6 +48,7 @@ class Rows:
         *,
         discarded: bool = False,
         invented: bool = False,
+        graph: Answer = Answer.UNKNOWN,
     ) -> None:
         """The row of a forward pass; ``via`` is the function of the file that runs it."""
         context = self.context
@@ -66,6 +67,7 @@ class Rows:
                 None if through is None else through.row,
                 discarded,
                 invented,
+                graph,
             )
         )
         learning = context.learning()

@@ -61,8 +61,8 @@ class Tensors:
                     result = replace(result, kind=Kind.PARAMETER)
                 if mode & GradMode.INFERENCE:
                     result = result | receiver
-                context.change(receiver, lambda value: replace(result, label=value.label))
                 context.freeze(receiver, result.requires_grad)
+                context.change(receiver, lambda value: replace(result, label=value.label))
                 if receiver.label:
                     context.state.hold(receiver.label, replace(result, label=receiver.label), receiver)
             return result
