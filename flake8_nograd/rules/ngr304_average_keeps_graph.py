@@ -151,6 +151,9 @@ def _is_average(facts: FileFacts, bound: Assignment) -> bool:
         return False
     if bound.value.requires_grad is not Answer.YES and not _takes_loss(facts, bound):
         return False
+    if any(each.anchor is bound.expression for each in facts.forwards):
+        # What a model makes of what it is handed, nobody knows: it may give an average of numbers.
+        return False
     if any(_is_weight(read) for read in bound.reads):
         return "[" in label or "." in label
     attribute = label.startswith("self.")
