@@ -149,17 +149,17 @@ def _is_meant(facts: FileFacts, function: Function, by_hand: list[Switch]) -> bo
         return True
     if naming.sounds_like_no_grad(function.name) or _is_entry_point(function):
         return True
-    if owner is not None:
-        if any(base.rsplit(".", 1)[-1].endswith(("Process", "Thread")) for base in owner.bases):
-            return True
-        if any(
-            each.function is not None
-            and each.function is not function
-            and each.function.owner is owner
-            and each.enables is not Answer.NO
-            for each in by_hand
-        ):
-            return True
+    if owner is not None and any(base.rsplit(".", 1)[-1].endswith(("Process", "Thread")) for base in owner.bases):
+        return True
+    if any(
+        each.function is not None
+        and each.function is not function
+        and each.function.owner is owner
+        and each.enables is not Answer.NO
+        for each in by_hand
+    ):
+        # Each sets the mode that it needs: the next that trains has gradients.
+        return True
     return _is_handed_on(facts, function) or _is_of_the_program(facts, function)
 
 
