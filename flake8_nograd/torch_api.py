@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from .grad import ENABLE_GRAD, INFERENCE, NO_GRAD, Shift
+from .grad import ENABLE_GRAD, INFERENCE, NO_GRAD, Answer, Shift
 
 
 def _words(text: str) -> frozenset[str]:
@@ -551,6 +551,12 @@ MODULE_METHODS_NOT_FORWARD: frozenset[str] = (
     """)
 )
 """Methods of modules, torch's first and then what frameworks and habit add, that are no forward passes."""
+
+MODULE_FREEZES: dict[str, Answer] = {"freeze": Answer.YES, "unfreeze": Answer.NO}
+"""Methods that freeze all weights, or none any more, where they are handed nothing: Lightning's, and others' by habit.
+
+https://lightning.ai/docs/pytorch/stable/common/lightning_module.html#freeze
+"""
 
 # --- What trains, loads and scales ----------------------------------------------------
 

@@ -102,6 +102,8 @@ class Models:
             self.rows.call(node, f".{name}", model, given)
             for each in given.all():
                 context.escapes(each)
+            if name in torch_api.MODULE_FREEZES and model.label and not given.all():
+                context.put("frozen", model.label, torch_api.MODULE_FREEZES[name])
             return UNKNOWN
         if name in torch_api.SELF_GUARDED_METHODS:
             self.rows.call(node, f".{name}", model, given)
