@@ -412,7 +412,10 @@ def _trains(facts: FileFacts, loop: Loop, evaluated: tuple[Forward, ...]) -> boo
     trained = [
         each
         for each in facts.forwards
-        if loop in each.place.loops and each not in evaluated and each.training is not Answer.NO
+        if loop in each.place.loops
+        and each not in evaluated
+        and each.training is not Answer.NO
+        and not naming.sounds_like_criterion(each.model.label)
     ]
     return any(records(each) and each.frozen is not Answer.YES for each in trained) or any(
         loop in call.place.loops and ("train" in call.api.rsplit(".", 1)[-1] or call.function in differentiating(facts))
