@@ -482,6 +482,10 @@ _NO_MODEL = re.compile(
 )
 
 
+TENSOR_CLASSES: frozenset[str] = _within("torch", "Tensor nn.Parameter autograd.Variable")
+"""Classes whose objects are tensors, and no modules."""
+
+
 def is_model_class(name: str) -> bool:
     """Whether it is torch's own class of modules, or one of its layers with weights: ``torch.nn.Linear``."""
     return name == "torch.nn.Module" or (is_module_class(name) and name not in _NO_WEIGHTS)

@@ -323,25 +323,28 @@ class Walk(cst.CSTVisitor):
         return False
 
     def _narrowed(self, test: cst.BaseExpression) -> None:
-        """``isinstance(m, nn.Linear)``: where the test holds, ``m`` is a module."""
+        """``isinstance(m, nn.Linear)``: where the test holds, ``m`` is a module; of ``torch.Tensor``, it is none."""
         names = self.context.state.names
-        for name in self._modules_where(test):
+        for name in self._held_where(test, torch_api.is_model_class):
             value = names.get(name, NONE)
             if value.kind in {Kind.UNKNOWN, Kind.DATA} and not value.is_none and not value.definitions:
                 names[name] = replace(value, kind=Kind.MODEL, requires_grad=Answer.UNKNOWN)
+        for name in self._held_where(test, torch_api.TENSOR_CLASSES.__contains__):
+            if name in names and self.context.lookup(name).kind is Kind.MODEL:
+                names[name] = replace(names[name], kind=Kind.TENSOR, requires_grad=Answer.UNKNOWN)
 
-    def _modules_where(self, test: cst.BaseExpression) -> frozenset[str]:
-        """The names that hold modules where a test holds."""
+    def _held_where(self, test: cst.BaseExpression, is_of: Callable[[str], bool]) -> frozenset[str]:
+        """The names that hold an object of certain classes where a test holds."""
         match test:
             case cst.BooleanOperation(left=left, operator=cst.And(), right=right):
-                return self._modules_where(left) | self._modules_where(right)
+                return self._held_where(left, is_of) | self._held_where(right, is_of)
             case cst.BooleanOperation(left=left, right=right):
-                return self._modules_where(left) & self._modules_where(right)
+                return self._held_where(left, is_of) & self._held_where(right, is_of)
             case cst.Call(
                 func=cst.Name(value="isinstance"), args=[cst.Arg(value=cst.Name(value=name)), cst.Arg(value=classes)]
             ):
                 several = [each.value for each in classes.elements] if isinstance(classes, cst.Tuple) else [classes]
-                if several and all(torch_api.is_model_class(self.bindings.before(each).api) for each in several):
+                if several and all(is_of(self.bindings.before(each).api) for each in several):
                     return frozenset({name})
         return frozenset()
 
