@@ -265,6 +265,8 @@ class Switch:
     """Of one that is entered: where that object is made, if there is one such place."""
     spans_body: bool = False
     """Of a ``with``: whether it is all that its function does."""
+    begins: tuple[Anchor, ...] = ()
+    """Of a ``with``: the simple statements that its body begins with, which run whenever it is entered."""
     rest: tuple[Anchor, ...] = ()
     """Of a statement with a line of its own: what follows in its block."""
     below: tuple[str, ...] = ()
@@ -282,6 +284,8 @@ class Joined:
 
     anchor: Anchor
     """The whole operation."""
+    place: Place
+    """Outside of the ``with``."""
     operator: str
     operands: tuple[Value, ...]
     written: tuple[str, ...]

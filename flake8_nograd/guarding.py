@@ -58,6 +58,28 @@ def _only_evaluates(facts: FileFacts, function: Function) -> bool:
     )
 
 
+def keeps_no_graph(facts: FileFacts, function: Function | None) -> bool:
+    """Whether a function does nothing but evaluate, and nothing that a model gives leaves it but as a number.
+
+    Then it computes the same without gradients, also where it is presumed to run so already.
+    """
+    forwards = [each for each in facts.forwards if each.place.function is function]
+    if function is None or not forwards or any(each.training is not Answer.NO for each in forwards):
+        return False
+    anchors = {each.anchor for each in forwards}
+    return _only_evaluates(facts, function) and all(
+        use.value.kind is Kind.PLAIN
+        or use.purpose in INSIDE
+        or (use.purpose is Purpose.CALL and _is_metric(use.callee))
+        for use in facts.uses
+        if anchors & use.value.forwards
+    )
+
+
+INSIDE = frozenset({Purpose.VALUE, Purpose.OPERATION, Purpose.ACCUMULATED})
+"""What becomes of a result that stays in the function."""
+
+
 def _inside(each: Function, function: Function) -> bool:
     inner: Function | None = each
     while inner is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import takewhile
 from functools import reduce
 from operator import or_
 
@@ -105,6 +106,7 @@ class Switches:
         context.recorder.write(
             Joined(
                 item,
+                context.place(),
                 operator,
                 tuple(each.fact() for each in values),
                 tuple(code(each) for each in operands),
@@ -144,6 +146,7 @@ class Switches:
                 self._arguments(item.item),
                 next(iter(value.identity)) if len(value.identity) == 1 else None,
                 spans_body=_spans_body(node, context.here.function),
+                begins=_begins(node),
             )
             context.recorder.write(switch)
             context.here.switches = (*context.here.switches, switch)
@@ -248,6 +251,12 @@ def _spans_body(node: cst.With, function: Def | None) -> bool:
     if function.get_docstring(clean=False) is not None:
         body = body[1:]
     return len(body) == 1 and body[0] is node
+
+
+def _begins(node: cst.With) -> tuple[cst.CSTNode, ...]:
+    """The simple statements that a block begins with."""
+    found = takewhile(lambda each: isinstance(each, cst.SimpleStatementLine), node.body.body)
+    return tuple(found) if isinstance(node.body, cst.IndentedBlock) else ()
 
 
 def uncalled(node: cst.BaseExpression) -> cst.BaseExpression:

@@ -44,10 +44,11 @@ Use instead:
 
 Fix safety:
 
-    Unsafe: the inner block begins to record a graph, and the functions of
-    `torch.autograd.functional` begin to give other numbers than zeros. A tensor
-    of the inner block then needs `.detach()` before `.numpy()`. A decorator is
-    left, as the function may be called for other things.
+    Safe where the inner block begins with statements that go back through what
+    they compute: it raised. Unsafe elsewhere: the inner block begins to record a
+    graph, and the functions of `torch.autograd.functional` begin to give other
+    numbers than zeros. A tensor of the inner block then needs `.detach()` before
+    `.numpy()`. A decorator is left, as the function may be called for other things.
 
 When to silence it:
 
@@ -80,8 +81,11 @@ def check(facts: FileFacts) -> Iterator[Finding]:
         if _is_without_effect(switch) and not is_tested(facts, switch.function):
             name = switch.api.rpartition(".")[2]
             details = {"name": name, "consequence": "has no effect: nothing is recorded"}
-            for defect in (switch.anchor, *_made_useless(facts, switch)):
-                yield Finding(switch.anchor, details, _fix(switch.place), defect=defect)
+            useless = _made_useless(facts, switch)
+            raises = any(each.place.statement in switch.begins for each in useless)
+            fix = _fix(switch.place, safe=raises)
+            for defect in (switch.anchor, *(each.anchor for each in useless)):
+                yield Finding(switch.anchor, details, fix, defect=defect)
     for each in facts.backwards:
         if _gives_zeros(each) and not is_tested(facts, each.place.function):
             name = each.api.rpartition(".")[2]
@@ -93,10 +97,10 @@ def _is_without_effect(switch: Switch) -> bool:
     return asks and switch.before is GradMode.INFERENCE
 
 
-def _made_useless(facts: FileFacts, switch: Switch) -> list[Anchor]:
+def _made_useless(facts: FileFacts, switch: Switch) -> list[Backward]:
     """What asks for gradients in the same function, and raises since the switch has no effect."""
     return [
-        each.anchor
+        each
         for each in facts.backwards
         if each.place.function is switch.function and each.target.cut and each.target.cut.how is Loss.INFERENCE
     ]
@@ -107,11 +111,11 @@ def _gives_zeros(each: Backward) -> bool:
     return functional and each.place.grad is GradMode.INFERENCE
 
 
-def _fix(place: Place) -> Fix | None:
+def _fix(place: Place, *, safe: bool = False) -> Fix | None:
     blocks = [each for each in place.switches if each.api == "torch.inference_mode"]
     if len(blocks) != 1 or blocks[0].before & GradMode.INFERENCE:
         return None
     block = blocks[0]
     if block.form is not Form.WITH or not block.called or block.arguments:
         return None
-    return Fix((Replace(block.anchor, f"{{{NO_GRAD}}}()"),), False, "Use no_grad instead of inference_mode")
+    return Fix((Replace(block.anchor, f"{{{NO_GRAD}}}()"),), safe, "Use no_grad instead of inference_mode")

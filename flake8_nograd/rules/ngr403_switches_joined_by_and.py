@@ -31,9 +31,12 @@ Use instead:
 
 Fix safety:
 
-    Unsafe: what was written was never entered, so entering it changes what the
-    block does. With `no_grad` what it computes has no graph any more, with
-    autocast it has another precision.
+    Safe where `no_grad` is all that was lost, and nobody can want the graph: where
+    gradients are off anyway, and in a function that only evaluates (its models
+    are in eval mode, it goes back through nothing, and what they give leaves it
+    as numbers). Unsafe elsewhere: what was written was never entered, so
+    entering it changes what the block does. With `no_grad` what it computes has no
+    graph any more, with autocast it has another precision.
 
 When to silence it:
 
@@ -50,8 +53,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .. import torch_api
-from ..edits import Fix, Split
-from ..facts import FileFacts, Kind
+from ..edits import NO_GRAD, Fix, Split
+from ..facts import FileFacts, Joined, Kind
+from ..grad import GradMode
+from ..guarding import keeps_no_graph
 from ..rule import Finding, rule
 
 
@@ -70,5 +75,14 @@ def check(facts: FileFacts) -> Iterator[Finding]:
                 "entered": each.written[each.entered],
                 "lost": " and ".join(f"`{text}`" for text in lost),
             }
-            fix = Fix((Split(each.anchor),), False, "Enter all of them")
+            fix = Fix((Split(each.anchor),), _changes_no_number(facts, each), "Enter all of them")
             yield Finding(each.anchor, details, fix)
+
+
+def _changes_no_number(facts: FileFacts, each: Joined) -> bool:
+    lost = [value.api for index, value in enumerate(each.operands) if index != each.entered]
+    if any(api != NO_GRAD for api in lost):
+        return False
+    entered = each.operands[each.entered].api
+    off = not each.place.grad & GradMode.ON or entered in {NO_GRAD, "torch.inference_mode"}
+    return off or keeps_no_graph(facts, each.place.function)

@@ -48,10 +48,14 @@ Use instead:
 
 Fix safety:
 
-    Unsafe: what ran with gradients on then runs without them, as was meant.
     The body of a context manager, or of an `async def` that awaits nothing, is
     put under `no_grad` and the decorator taken away. Where something is
     awaited, put the switch into a function that is not asynchronous.
+    Unsafe: what ran with gradients on then runs without them, as was meant.
+    Safe for a context manager that is private to the file (`_evaluating`) or to a
+    function, if those who enter it have gradients off anyway, or do nothing but
+    evaluate: their models are in eval mode, and what these give leaves the
+    function as numbers.
 
 When to silence it:
 
@@ -70,8 +74,9 @@ from collections.abc import Iterator
 
 from .. import torch_api
 from ..edits import ENABLE_GRAD, NO_GRAD, Fix, Unwrap, WrapBody
-from ..facts import FileFacts, Form, Function, Switch
+from ..facts import FileFacts, Form, Function, Guard, Switch
 from ..grad import Answer, GradMode
+from ..guarding import keeps_no_graph
 from ..rule import Finding, rule
 
 
@@ -133,7 +138,20 @@ def _mended(facts: FileFacts, switch: Switch) -> Fix | None:
         return None
     using = ENABLE_GRAD if switch.enables is Answer.YES else NO_GRAD
     edits = (Unwrap(switch.anchor), WrapBody(function.anchor, using))
-    return Fix(edits, False, "Put the body under the switch instead")
+    return Fix(edits, using == NO_GRAD and _only_guards(facts, function), "Put the body under the switch instead")
+
+
+def _only_guards(facts: FileFacts, function: Function) -> bool:
+    """Whether a context manager is entered where nobody can want a graph, and by nobody else."""
+    calls = [each.place for each in facts.calls if each.function is function]
+    private = function.name.startswith("_") or function.parent is not None
+    return (
+        private
+        and function.guard is Guard.CALLERS
+        and any(_is_manager(name) for name in function.decorators)
+        and bool(calls)
+        and all(not place.grad & GradMode.ON or keeps_no_graph(facts, place.function) for place in calls)
+    )
 
 
 def _awaited(facts: FileFacts) -> Iterator[Finding]:

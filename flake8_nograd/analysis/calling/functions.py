@@ -27,10 +27,12 @@ class Functions:
     rows: Rows
     containers: Containers
 
-    def _manager(self, callee: Abstract, given: Arguments) -> Abstract:
+    def _manager(self, node: cst.Call, callee: Abstract, given: Arguments) -> Abstract:
         """Make a context manager with a generator of the file, which runs when it is entered."""
         shift, leaving = KEEP, Leaving.RESTORES
         for definition in callee.definitions:
+            if isinstance(definition, cst.FunctionDef):
+                self.rows.call(node, definition.name.value, callee.bound or UNKNOWN, given, definition)
             known = self.context.known.functions.get(definition) if not isinstance(definition, cst.ClassDef) else None
             if known is not None and known.yields is not None and known.own == KEEP:
                 # A decorator of torch takes its mode back at each yield.
@@ -42,7 +44,7 @@ class Functions:
     def call(self, node: cst.Call, callee: Abstract, given: Arguments) -> Abstract:
         """Call a function of the file."""
         if callee.api == "contextmanager":
-            return self._manager(callee, given)
+            return self._manager(node, callee, given)
         result: Abstract | None = None
         for definition in callee.definitions:
             if isinstance(definition, cst.ClassDef):
