@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from .edits import NO_GRAD, Edit, Fix, Replace, Wrap
-from .facts import Assignment, FileFacts, Function, Kind, Leaf, Loop, Loss, Place, Role
+from .facts import Assignment, Call, FileFacts, Function, Kind, Leaf, Loop, Loss, Place, Purpose, Role
 from .grad import GradMode
 
 TENSORS = frozenset({Kind.UNKNOWN, Kind.TENSOR, Kind.PARAMETER, Kind.DATA})
 LEAF_MAKERS = frozenset({".requires_grad_", ".detach_", ".retain_grad"})
+KEPT = frozenset({Purpose.ACCUMULATED, Purpose.STORED, Purpose.CALL})
 UNDER_NO_GRAD = frozenset({Loss.NO_GRAD, Loss.INFERENCE})
 
 
@@ -38,7 +39,11 @@ def rebinds_with_gradient(each: Assignment) -> bool:
 
 def _is_operand(read: str, label: str) -> bool:
     """Whether it is a method of the tensor: ``w.sub``."""
-    return read.startswith(f"{label}.") and not read[len(label) + 1 :].startswith(("grad", "data", "detach"))
+    return _is_of(read, label) and not read[len(label) + 1 :].startswith(("grad", "data", "detach"))
+
+
+def _is_of(read: str, label: str) -> bool:
+    return read.startswith(f"{label}.")
 
 
 def loop_variable_of(each: Assignment) -> Loop | None:
@@ -122,7 +127,37 @@ def is_registered(facts: FileFacts, each: Assignment) -> bool:
     )
 
 
-def in_place(each: Assignment) -> Fix | None:
+def is_its_only_name(facts: FileFacts, each: Assignment) -> bool:
+    """Whether a function makes the tensor for this name, and no other name, container, callee or function gets it."""
+    function, label = each.place.function, each.target.label
+    here = [other for other in facts.assignments if other.place.function is function]
+    bound = [other for other in here if other.target.label == label]
+    made = any(other.value.leaf is Leaf.REQUIRES_GRAD and other.value.made_at is other.expression for other in bound)
+    kept = any(
+        other.value.is_view or other.value.kind is not Kind.TENSOR or other.value.made_at is not other.expression
+        for other in here
+        if other.target.label != label and any(read.label == label or _is_of(read.label, label) for read in other.reads)
+    )
+    return (
+        label.isidentifier()
+        and made
+        and not kept
+        and all(other.operand is not None or other.value.leaf is Leaf.REQUIRES_GRAD for other in bound)
+        and not any(row.place.function is function for row in facts.forwards)
+        and not any(row.place.function is function for row in facts.yields)
+        and not any(use.value.label == label and use.purpose in KEPT for use in facts.uses)
+        and not any(_is_handed(call, label) for call in facts.calls if call.place.function is function)
+        and not any(inner.parent is function for inner in facts.functions)
+    )
+
+
+def _is_handed(call: Call, label: str) -> bool:
+    """Whether something that may keep it is given the tensor."""
+    given = (*call.arguments, *(value for _, value in call.keywords))
+    return not call.api.startswith("torch.") and any(each.label == label for each in given)
+
+
+def in_place(each: Assignment, *, safe: bool = False) -> Fix | None:
     """Change the tensor that the name holds, instead of the name."""
     label = each.target.label
     if not each.is_alone:
@@ -134,4 +169,4 @@ def in_place(each: Assignment) -> Fix | None:
     edits: tuple[Edit, ...] = (replace,)
     if each.place.grad & GradMode.ON:
         edits = (replace, Wrap((each.place.statement,), NO_GRAD))
-    return Fix(edits, False, f"Change `{label}` in place under no_grad")
+    return Fix(edits, safe, f"Change `{label}` in place under no_grad")

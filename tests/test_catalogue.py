@@ -41,6 +41,14 @@ def test_module_is_named_for_the_rule(rule: Rule) -> None:
 
 
 @each_rule
+def test_page_has_all_its_parts(rule: Rule) -> None:
+    parts = ["Example", "Use instead", "Fix safety", "When to silence it", "References"]
+    places = [rule.documentation.index(f"\n{each}:\n") for each in parts]
+    assert places == sorted(places)
+    assert all(section(rule, each) for each in parts)
+
+
+@each_rule
 def test_example_raises_just_this_code(rule: Rule) -> None:
     assert [each.code for each in check(Source.of(section(rule, "Example")), SETTINGS.get(rule.code))] == [rule.code]
 
@@ -73,3 +81,8 @@ def test_has_a_page_with_hits_and_silence(rule: Rule) -> None:
 @each_rule
 def test_stands_in_the_readme(rule: Rule) -> None:
     assert row(rule) in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+
+
+def test_no_rule_that_is_on_yields_to_one_that_is_off() -> None:
+    off = {each.code for each in all_rules() if not each.default}
+    assert {each.code: each.yields_to for each in all_rules() if each.default and off & set(each.yields_to)} == {}

@@ -79,7 +79,7 @@ class Context:
         item: cst.Subscript | None = None,
     ) -> None:
         """Something becomes of the result of a forward pass, or is added to a total."""
-        if value.forwards or (added is not None and value.made_at is not None):
+        if value.forwards or (added is not None and (value.made_at is not None or value.kind is Kind.TENSOR)):
             if purpose is Purpose.GRADIENT:
                 learning = self.learning()
                 if learning is not None:

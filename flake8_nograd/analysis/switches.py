@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import takewhile
 from functools import reduce
+from itertools import takewhile
 from operator import or_
 
 import libcst as cst

@@ -38,6 +38,11 @@ Use instead:
         loss = criterion(model(x), y)
         loss.backward()
 
+Fix safety:
+
+    None: whether the loss belongs outside of the block, or gradients are to be
+    turned on in it (`with torch.enable_grad():`), its author knows.
+
 When to silence it:
 
     When the call is meant to raise, in a test.

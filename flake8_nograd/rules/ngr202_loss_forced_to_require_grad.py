@@ -52,6 +52,11 @@ Use instead:
         loss.backward()
         optimizer.step()
 
+Fix safety:
+
+    None: taking the statement away brings the error back that it hid. What cut the
+    graph is to be mended.
+
 When to silence it:
 
     When the gradient of the loss itself is what you want.

@@ -67,7 +67,7 @@ from collections.abc import Iterator
 
 from ..differentiating import is_tested
 from ..edits import NO_GRAD, Fix, Replace
-from ..facts import Anchor, Backward, Differentiation, FileFacts, Form, Loss, Place, Switch
+from ..facts import Backward, Differentiation, FileFacts, Form, Loss, Place, Switch
 from ..grad import Answer, GradMode
 from ..rule import Finding, rule
 

@@ -47,6 +47,11 @@ Use instead:
 
     trainer = lightning.Trainer(inference_mode=False)
 
+Fix safety:
+
+    None: it takes a change of the trainer as well, which may be made in another
+    file.
+
 When to silence it:
 
     When something outside of the file turns gradients on.

@@ -72,7 +72,7 @@ from ..rule import Finding, rule
     name="parameter-update-with-grad",
     message="`{target}` requires gradients and is changed in place ({operation}) with gradients on: "
     "update it under no_grad",
-    yields_to=("NGR304", "NGR303", "NGR302"),
+    yields_to=("NGR303", "NGR302"),
 )
 def check(facts: FileFacts) -> Iterator[Finding]:
     """Look at the target of every change in place."""

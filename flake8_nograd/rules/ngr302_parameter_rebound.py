@@ -60,6 +60,9 @@ Fix safety:
     Unsafe: in place, the change is seen under every other name of the tensor
     as well (a list it was appended to, the caller's variable). A loop of more
     than one turn did not work before; one of a single turn did.
+    Safe where the function makes the tensor itself, no other name, container or
+    callee gets it, gradients are on, and there is one `backward()`: then a single
+    turn computes the same.
 
 When to silence it:
 
@@ -77,10 +80,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..facts import Assignment, FileFacts
+from ..grad import GradMode
 from ..rule import Finding, rule
 from ..updating import (
     in_place,
     in_test,
+    is_its_only_name,
     is_made_leaf_again,
     is_registered,
     leaves_of,
@@ -108,7 +113,15 @@ def check(facts: FileFacts) -> Iterator[Finding]:
             consequence = "it is no leaf and has no `.grad` next time; change it in place under no_grad"
         else:
             continue
-        yield Finding(each.anchor, {"target": label, "consequence": consequence}, in_place(each))
+        yield Finding(
+            each.anchor, {"target": label, "consequence": consequence}, in_place(each, safe=_is_safe(facts, each))
+        )
+
+
+def _is_safe(facts: FileFacts, each: Assignment) -> bool:
+    """Whether one turn of the loop, which is all that worked, computes the same in place."""
+    passes = [one for one in facts.backwards if one.place.function is each.place.function]
+    return each.place.grad is GradMode.ON and len(passes) == 1 and is_its_only_name(facts, each)
 
 
 def _is_refused(facts: FileFacts, each: Assignment) -> bool:

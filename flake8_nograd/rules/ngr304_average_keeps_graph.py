@@ -22,6 +22,10 @@ for it (`running_mean`, `ema`, `avg_loss`) is averaged with something that surel
 has a graph, and when such a thing is put into an attribute named for a bank (`queue`,
 `memory_bank`). It is silent for `state_dict()`, `.data` and `.detach()`.
 
+The rule is off, as nothing in the code says that an average is not to be differentiated,
+and it has been seen at work too little: in 209 published packages it spoke twice,
+and was right.
+
 Example:
 
     import copy
@@ -85,6 +89,7 @@ AVERAGING = frozenset({"add_", "sub_", "lerp_", "+=", "-="})
     code="NGR304",
     name="average-keeps-graph",
     message="{target} is updated with gradients on and keeps the graph: update it under no_grad",
+    default=False,
     yields_to=("NGR104",),
 )
 def check(facts: FileFacts) -> Iterator[Finding]:

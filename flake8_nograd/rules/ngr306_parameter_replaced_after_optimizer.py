@@ -43,6 +43,10 @@ Use instead:
             model(x).sum().backward()
             optimizer.step()
 
+Fix safety:
+
+    None: where the optimizer is made belongs to the order of the program.
+
 When to silence it:
 
     When the new parameter is not to be trained, or given to the optimizer elsewhere.

@@ -74,7 +74,6 @@ from ..rule import Finding, rule
     name="grad-toggled-by-hand",
     message="gradients are switched off here and on again on line {line}, whatever they were before, "
     "and an exception between leaves them off: use a no_grad block",
-    yields_to=("NGR404",),
 )
 def check(facts: FileFacts) -> Iterator[Finding]:
     """Pair each statement that switches off with the next that switches on."""

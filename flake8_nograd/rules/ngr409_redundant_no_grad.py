@@ -4,8 +4,8 @@ A `with torch.no_grad():` inside another one, inside `inference_mode`, or in a
 function that is decorated with either changes nothing, and neither does one in
 `forward` of an `autograd.Function` or in a Lightning validation hook, which run
 without gradients. It does no harm; it may mislead the reader, who thinks that
-gradients were on. `backward` is another matter: it runs with gradients on when
-it is asked to create a graph.
+gradients were on. `backward` and the hooks of a backward pass are another matter:
+they run with gradients on when it is asked to create a graph.
 
 The rule is off, since many write it on purpose: the inner function stays
 guarded when it is called from elsewhere, or the outer guard is removed. In 130

@@ -17,6 +17,11 @@ What torch 2.13 does with them:
   consumed. Made under `no_grad()` and consumed after it, or returned from a
   decorated function, they run it with gradients on, and every output has a graph.
   `list(...)` inside of the block runs them there; a list comprehension does, too.
+  `enumerate`, `zip` and an object that keeps what it is given take nothing from it yet.
+
+In 209 published packages the rule did not speak. It is on: the arguments raise, the
+nested object leaves gradients off, and of what is lazy the mode is certain where it is
+consumed.
 
 Example:
 
@@ -35,6 +40,11 @@ Use instead:
     def predict(model, x):
         with torch.no_grad():
             return model(x)
+
+Fix safety:
+
+    None: what was meant by the argument, and where a generator is to be consumed,
+    its author knows.
 
 When to silence it:
 

@@ -52,6 +52,10 @@ Use instead:
             thread.join()
         return results
 
+Fix safety:
+
+    None: the mode may be turned off in the function, or in what hands it on.
+
 When to silence it:
 
     When the thread is to record a graph.

@@ -53,6 +53,10 @@ Use instead:
             correct += (model(x).argmax(1) == y).sum().item()
         return correct
 
+Fix safety:
+
+    None: which model is to be put in eval mode, and who puts it back, is not known.
+
 When to silence it:
 
     When the model has neither dropout nor batch-norm, or a caller in another

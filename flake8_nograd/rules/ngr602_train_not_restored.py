@@ -44,6 +44,10 @@ Use instead:
                 for x, y in val_loader:
                     print(criterion(model(x), y))
 
+Fix safety:
+
+    None: `.train()` belongs where the epoch begins, or after the evaluation.
+
 When to silence it:
 
     When all epochs but the first are meant to train without dropout.
