@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -13,7 +13,7 @@ from ..facts import Evaluated, InferenceUse, Kind, LazyRun, Leaf, Place, Purpose
 from ..grad import KEEP, Answer, GradMode, Shift
 from .knowledge import Caller, Def, FunctionKnowledge, Knowledge
 from .recorder import Recorder, Surroundings
-from .state import State, setting_of
+from .state import State, is_part, setting_of
 from .value import NOT_SET, UNKNOWN, Abstract, Definition, Setting, replace
 
 
@@ -122,12 +122,12 @@ class Context:
         """A model with the mode it is in now, for when it loses the name that says it."""
         if value.kind is not Kind.MODEL or not value.label:
             return value
-        return replace(value, training=self.training(value))
+        return replace(value, training=self.training(value), frozen=self.frozen_setting(value))
 
     def training(self, model: Abstract) -> Setting:
         """What a model is in: by its name, if something has put that in a mode, else as it was made."""
         setting = self.training_of(model.label) if model.label else NOT_SET
-        return model.training if setting is NOT_SET else setting
+        return setting if setting.is_set else model.training
 
     def frozen_of(self, path: str) -> Setting:
         """Whether the model at an access path has its weights frozen, here."""
@@ -135,23 +135,25 @@ class Context:
 
     def frozen(self, model: Abstract) -> Answer:
         """Whether the weights of a model are frozen."""
+        return self.frozen_setting(model).answer
+
+    def frozen_setting(self, model: Abstract) -> Setting:
+        """The same, and where that stands."""
         setting = self.frozen_of(model.label) if model.label else NOT_SET
-        if setting.answer is Answer.YES and self._differs_in_part(model.label, Answer.YES):
-            return Answer.UNKNOWN
-        return model.frozen if setting.answer is Answer.UNKNOWN else setting.answer
+        if not setting.is_set:
+            setting = model.frozen
+        if setting.answer is Answer.YES and model.label and self._differs_in_part(model.label, Answer.YES):
+            return Setting(Answer.UNKNOWN, Evaluated.NOT)
+        return setting
 
     def _differs_in_part(self, path: str, frozen: Answer) -> bool:
         """Whether a part of a model is not surely frozen, or not surely trained, as the model is."""
-        return any(
-            setting.answer is not frozen and part.startswith(f"{path}.") for part, setting in self.state.frozen.items()
-        )
+        return any(setting.answer is not frozen and is_part(part, path) for part, setting in self.state.frozen.items())
 
     def perhaps_frozen(self, model: Abstract) -> bool:
         """Whether some way here froze it, and some did not; what nothing froze is presumed to be trained."""
-        setting = self.frozen_of(model.label) if model.label else NOT_SET
-        if setting.answer is Answer.YES:
-            return self._differs_in_part(model.label, Answer.YES)
-        return setting is not NOT_SET and setting.answer is Answer.UNKNOWN and model.frozen is Answer.UNKNOWN
+        setting = self.frozen_setting(model)
+        return setting.is_set and setting.answer is Answer.UNKNOWN
 
     def parameter(self, node: cst.CSTNode, model: Abstract) -> Abstract:
         """An item of the parameters of a model."""
@@ -199,7 +201,7 @@ class Context:
             return
         path, frozen = parameter.source, requires.opposite()
         before = self.frozen_of(path)
-        if before.answer is frozen or (before is NOT_SET and frozen is Answer.NO and parameter.turn is None):
+        if before.answer is frozen or (not before.is_set and frozen is Answer.NO and parameter.turn is None):
             return
         # One of several: ``net.weight``.
         self.put("frozen", path, Answer.UNKNOWN)
@@ -213,14 +215,68 @@ class Context:
                 self.put("frozen", path, frozen)
 
     def put(self, what: str, path: str, answer: Answer, where: Evaluated = Evaluated.HERE) -> None:
-        """A model is put in a mode, or frozen, here."""
+        """A model is put in a mode, or frozen, here, under all the names that hold it or parts of it."""
         table = self.state.training if what == "training" else self.state.frozen
-        prefix = path + "."
-        for name in [name for name in table if name.startswith(prefix)]:
+        for name, certain in self._names_of(path, of_wholes=what == "frozen").items():
+            self.mark(what, name, answer if certain else answer | setting_of(table, name).answer, where)
+
+    def alias(self, name: str, path: str) -> None:
+        """A model gets one more name: under it, and for its parts, what is known of them under the other holds."""
+        for what, table in (("training", self.state.training), ("frozen", self.state.frozen)):
+            setting = setting_of(table, path)
+            parts = {part: held for part, held in table.items() if is_part(part, path)}
+            if setting.answer is not Answer.UNKNOWN or (what == "frozen" and setting.is_set):
+                self.mark(what, name, setting.answer)
+            for part, held in parts.items():
+                self.mark(what, name + part[len(path) :], held.answer)
+
+    def _names_of(self, path: str, *, of_wholes: bool) -> dict[str, bool]:
+        """The access paths of a model and of parts of it, and whether it surely is the model that each leads to.
+
+        Of a whole it is a part, and perhaps not all: ``for each in model.children():``, ``model[0]``.
+        """
+        found = {path: not path.endswith("[...]")}
+        waiting = [path]
+        for each in waiting:
+            whole, rest = each, ""
+            while whole:
+                for name, certain in self._same(whole, of_parts=not rest):
+                    if name + rest not in found:
+                        found[name + rest] = certain and found[each]
+                        waiting.append(name + rest)
+                whole, dot, last = whole.rpartition(".")
+                rest = dot + last + rest
+            source = self.state.names.get(each, UNKNOWN).source or (each.endswith("]") and each.rpartition("[")[0])
+            if of_wholes and source and source not in found:
+                found[source] = False
+                waiting.append(source)
+        return found
+
+    def _same(self, path: str, *, of_parts: bool) -> Iterator[tuple[str, bool]]:
+        """The other names of a model, and those that its parts have of their own."""
+        mine = self.state.names.get(path, UNKNOWN)
+        for name, value in self.state.names.items():
+            if value.kind is not Kind.MODEL or name == path or " " in name:
+                continue
+            shared = value.identity & mine.identity
+            if value.label == path or mine.label == name:
+                if shared or not (value.identity and mine.identity):
+                    yield name, True
+            elif shared:
+                yield name, value.identity == mine.identity and len(shared) == 1
+            elif of_parts and is_part(value.label, path):
+                yield name, True
+        if mine.kind is Kind.MODEL and mine.label not in {"", path} and mine.label not in self.state.names:
+            yield mine.label, True
+
+    def mark(self, what: str, path: str, answer: Answer, where: Evaluated = Evaluated.HERE) -> None:
+        """What is known of a model under one of its names."""
+        table = self.state.training if what == "training" else self.state.frozen
+        for name in [name for name in table if is_part(name, path)]:
             del table[name]
         table[path] = Setting(answer, where)
         if what == "frozen":
-            for turn in [turn for turn in self.state.turns if f"{turn}.".startswith(prefix)]:
+            for turn in [turn for turn in self.state.turns if turn == path or is_part(turn, path)]:
                 del self.state.turns[turn]
             for name, value in self.state.names.items():
                 self.state.names[name] = _with(value, path, answer)
@@ -402,9 +458,9 @@ def _with(value: Abstract, path: str, frozen: Answer) -> Abstract:
         value = replace(value, item=_with(value.item, path, frozen))
     if value.kind is not Kind.PARAMETER or not value.source:
         return value
-    if f"{value.source}.".startswith(f"{path}."):
+    if value.source == path or is_part(value.source, path):
         return replace(value, requires_grad=frozen.opposite())
-    if path.startswith(f"{value.source}."):
+    if is_part(path, value.source):
         return replace(value, requires_grad=value.requires_grad | frozen.opposite())
     return value
 
@@ -420,7 +476,6 @@ def parameter_of(node: cst.CSTNode, source: str, frozen: Answer) -> Abstract:
         leaf=Leaf.PARAMETERS,
         identity=frozenset({node}),
         source=source,
-        frozen=frozen,
     )
 
 

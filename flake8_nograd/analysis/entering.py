@@ -60,6 +60,8 @@ def enter(context: Context, node: Def, owner: cst.ClassDef | None, known: Functi
 
 def _under(value: Abstract, name: str) -> Abstract:
     """Parameters of a model that a function is given: it knows the model by them alone."""
+    if value.kind is Kind.MODEL:
+        return replace(value, source="")
     if value.kind is Kind.PARAMETER:
         return replace(value, source=name, turn=None)
     if value.kind is not Kind.PARAMETERS:

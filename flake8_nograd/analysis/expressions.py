@@ -121,13 +121,11 @@ class Expressions:
         if value.kind is not Kind.MODEL or value.label != name:
             # Else it is the same object: ``model = model.to(device)``.
             context.state.forget_under(name)
+            context.state.rename(name)
             for table in (context.state.training, context.state.frozen):
                 table.pop(name, None)
         if value.kind is Kind.MODEL and value.label and value.label != name:
-            for what in ("training", "frozen"):
-                setting = context.training_of(value.label) if what == "training" else context.frozen_of(value.label)
-                if setting.answer is not Answer.UNKNOWN:
-                    context.put(what, name, setting.answer)
+            context.alias(name, value.label)
         elif value.kind is Kind.MODEL and not value.label and value.training.answer is Answer.NO:
             # ``model = DataParallel(model)``: where branches meet, the name was in evaluation mode in both.
             context.state.training[name] = value.training
@@ -146,8 +144,8 @@ class Expressions:
         context = self.context
         if value.kind is not Kind.MODEL or value.label:
             return
-        if value.frozen is not Answer.UNKNOWN:
-            context.state.frozen[name] = Setting(value.frozen, Evaluated.CONSTRUCTOR)
+        if value.frozen.is_set:
+            context.state.frozen[name] = value.frozen
         for owner in value.definitions:
             known = context.known.classes.get(owner) if isinstance(owner, cst.ClassDef) else None
             if known is not None:
@@ -233,13 +231,14 @@ class Expressions:
 
     def _part(self, node: cst.CSTNode, model: Abstract, name: str, path: str) -> Abstract:
         """A part of a model of which the class is not known."""
-        frozen = self.context.frozen_of(model.label).answer if model.label else Answer.UNKNOWN
         if name in {"weight", "bias"}:
             weight = self.context.parameter(node, model)
             return replace(weight, leaf=Leaf.ATTRIBUTE, label=path)
         part = name == "module" or naming.sounds_like_model(name) or naming.sounds_like_layer(name)
         if part or path in self.context.known.modules:
-            return Abstract(kind=Kind.MODEL, label=path, training=model.training, frozen=frozen)
+            return Abstract(
+                kind=Kind.MODEL, label=path, training=model.training, frozen=self.context.frozen_setting(model)
+            )
         return Abstract(label=path)
 
     def _subscript(self, node: cst.Subscript) -> Abstract:
@@ -289,7 +288,11 @@ class Expressions:
                 result = replace(result, is_view=False)
             return replace(result, label=label, leaf=base.leaf, kind=Kind.TENSOR)
         if base.kind is Kind.MODEL:
-            return Abstract(kind=Kind.MODEL, label=label, training=self.context.training(base))
+            number = _index(node)
+            if base.label and number is not None and number >= 0:
+                label = f"{base.label}[{number}]"
+            frozen = self.context.frozen_setting(base)
+            return Abstract(kind=Kind.MODEL, label=label, training=self.context.training(base), frozen=frozen)
         if base.kind is Kind.PLAIN:
             return replace(PLAIN, label=label)
         return Abstract(label=label, forwards=base.forwards)
@@ -566,10 +569,10 @@ class Expressions:
                 clean = replace(clean, shift=None)
             attributes[rest] = clean if known is None else known | clean
         self.bind(path, value)
-        if value.kind is Kind.MODEL and value.frozen is not Answer.UNKNOWN:
-            context.put("frozen", path, value.frozen)
+        if value.kind is Kind.MODEL and value.frozen.is_set:
+            context.mark("frozen", path, value.frozen.answer)
         if value.kind is Kind.MODEL and value.training.answer is Answer.NO:
-            context.put("training", path, value.training.answer)
+            context.mark("training", path, value.training.answer)
 
     # --- yields -----------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import libcst as cst
 
+from ..facts import Kind
 from ..grad import ANYTHING, KEEP, Answer, Shift
 from .value import NOT_SET, Abstract, Leaving, Setting, replace
 
@@ -106,11 +107,16 @@ class State:
                 self.names[name] = after
         return changed
 
+    def rename(self, path: str) -> None:
+        """An object was rebound: what other names hold of it, it is not the way to any more."""
+        for name, value in self.names.items():
+            if value.kind is Kind.MODEL and name != path and (value.label == path or is_part(value.label, path)):
+                self.names[name] = replace(value, label="")
+
     def forget_under(self, path: str) -> None:
         """Forget the attributes of an object that was rebound."""
-        prefix = path + "."
         for table in (self.names, self.training, self.frozen):
-            for name in [name for name in table if name.startswith(prefix)]:
+            for name in [name for name in table if is_part(name, path)]:
                 del table[name]
 
 
@@ -139,6 +145,11 @@ def unstacked(stack: Abstract, left: Shift) -> Shift:
     return stack.saved | left if changed else stack.saved
 
 
+def is_part(path: str, whole: str) -> bool:
+    """Whether an access path leads to a part of a model: ``model.fc``, ``model[0]``."""
+    return path.startswith((f"{whole}.", f"{whole}["))
+
+
 def setting_of(table: dict[str, Setting], path: str) -> Setting:
     """The setting of a model, or of the model that it is a part of."""
     while path:
@@ -147,11 +158,3 @@ def setting_of(table: dict[str, Setting], path: str) -> Setting:
             return found
         path = path.rpartition(".")[0]
     return NOT_SET
-
-
-def put(table: dict[str, Setting], path: str, setting: Setting) -> None:
-    """Record a setting, which holds for the parts of a model as well."""
-    prefix = path + "."
-    for name in [name for name in table if name.startswith(prefix)]:
-        del table[name]
-    table[path] = setting

@@ -60,13 +60,16 @@ class Setting:
 
     answer: Answer
     where: Evaluated
+    is_set: bool = True
+    """Whether some way here has put it in one."""
 
     def __or__(self, other: Setting) -> Setting:
         """Either setting."""
-        return Setting(self.answer | other.answer, self.where if self.where is other.where else Evaluated.NOT)
+        where = self.where if self.where is other.where else Evaluated.NOT
+        return Setting(self.answer | other.answer, where, self.is_set or other.is_set)
 
 
-NOT_SET = Setting(Answer.UNKNOWN, Evaluated.NOT)
+NOT_SET = Setting(Answer.UNKNOWN, Evaluated.NOT, is_set=False)
 BUILT = Setting(Answer.YES, Evaluated.CONSTRUCTOR)
 """In training mode, as ``nn.Module.__init__`` leaves it."""
 
@@ -111,13 +114,13 @@ class Abstract(NamedTuple):
     bound: Abstract | None = None
     """Of a method: its object."""
     training: Setting = NOT_SET
-    frozen: Answer = Answer.UNKNOWN
+    frozen: Setting = NOT_SET
     parameter: int | None = None
     """Its position, when it is a parameter of the function being walked, unchanged."""
     source: str = ""
     """Of parameters: the label of the model they belong to; of a loader: the label it was first reached by.
 
-    Of a collection of parameters it says that these are all of the model's.
+    Of a collection of parameters it says that these are all of the model's, of a model that it is a part of one.
     """
     turn: cst.CSTNode | None = None
     """Of a parameter: the loop that reaches each of its model's parameters in turn, and this one now."""
@@ -151,7 +154,14 @@ class Abstract(NamedTuple):
         """What decides what can be claimed of it."""
         known = self.kind, self.requires_grad, self.is_leaf, self.is_inference, self.made_under, self.cut
         parts = (*(self.elements or ()), *((self.item,) if self.item is not None else ()))
-        return known, self.training.answer, self.frozen, self.shift, self.definitions, [each.gist() for each in parts]
+        return (
+            known,
+            self.training.answer,
+            self.frozen.answer,
+            self.shift,
+            self.definitions,
+            [each.gist() for each in parts],
+        )
 
     def behind(self) -> frozenset[cst.CSTNode]:
         """The forward passes that it, or anything in it, was computed from."""

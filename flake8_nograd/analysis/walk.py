@@ -156,7 +156,7 @@ class Walk(cst.CSTVisitor):
         if known is not None and learning is not None:
             value = value.without(known.handed_in() - learning.forwards)
         if value.kind is Kind.MODEL and value.label:
-            value = replace(value, training=context.training(value), frozen=context.frozen(value))
+            value = context.settled(value)
         context.use(value, node, Purpose.RETURNED)
         context.escapes(value)
         if known is not None and value.lazy is not None:

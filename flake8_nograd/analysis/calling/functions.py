@@ -158,6 +158,13 @@ class Functions:
             elif name in context.state.names:
                 context.state.names[name] |= value
 
+    def applied(self, definition: Def, model: Abstract) -> None:
+        """A function of the file is called with each part of a model, and the model: ``model.apply(freeze)``."""
+        known = self.context.known.functions.get(definition)
+        for (owner, what, path), setting in known.puts.items() if known is not None and model.label else ():
+            if known is not None and owner is definition and known.parameters[:1] == (path,):
+                self.context.put(what, model.label, setting.answer, Evaluated.CALLEE)
+
     def _went_through(self, handed: Abstract, frozen: Answer) -> None:
         """A function of the file was given parameters of a model, and has frozen or trained each, or some."""
         whole = handed.kind is Kind.PARAMETERS and handed.source
@@ -232,7 +239,9 @@ class Functions:
                 made = replace(
                     made,
                     training=made.training if training is None else Setting(training.answer, Evaluated.CONSTRUCTOR),
-                    frozen=made.frozen if frozen is None else frozen.answer,
+                    frozen=made.frozen
+                    if frozen is None
+                    else Setting(frozen.answer, Evaluated.CONSTRUCTOR, frozen.is_set),
                 )
         else:
             self.rows.handed_on(node, callee.label, given)

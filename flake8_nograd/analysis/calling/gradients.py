@@ -106,7 +106,7 @@ class Gradients:
         if receiver.kind is Kind.MODEL or named:
             if receiver.label:
                 context.put("frozen", receiver.label, frozen)
-            return replace(receiver, frozen=frozen)
+            return replace(receiver, frozen=Setting(frozen, Evaluated.HERE))
         context.freeze(receiver, answer)
         if receiver.kind is Kind.PARAMETERS:
             return receiver

@@ -9,8 +9,8 @@ from ...grad import Answer
 from ..collected import Arguments, forwards_of
 from ..context import Context
 from ..knowledge import Def, FunctionKnowledge
-from ..state import setting_of
-from ..value import NOT_SET, Abstract, Setting, replace
+from ..state import is_part, setting_of
+from ..value import Abstract, Setting, replace
 
 
 def note_aliases(learned: FunctionKnowledge, bound: int, given: Arguments) -> None:
@@ -54,10 +54,10 @@ def hand_over(context: Context, definition: Def, paths: dict[str, str], what: st
     mapped = {}
     for inside, outside in paths.items():
         setting = setting_of(table, outside)
-        if setting.answer is not Answer.UNKNOWN or (what == "frozen" and setting is not NOT_SET):
+        if setting.answer is not Answer.UNKNOWN or (what == "frozen" and setting.is_set):
             mapped[inside] = setting
         for path, part in table.items():
-            if path.startswith(outside + "."):
+            if is_part(path, outside):
                 mapped[inside + path[len(outside) :]] = part
     for path, setting in table.items():
         root = path.split(".")[0]

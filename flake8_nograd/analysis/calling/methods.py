@@ -81,7 +81,8 @@ class Methods:
                 item = Abstract(kind=Kind.CONTAINER, elements=(PLAIN, single))
             return Abstract(kind=Kind.PARAMETERS, item=item, source=receiver.label, made_at=node)
         if name in torch_api.MODULE_GIVES_MODULES and receiver.kind is Kind.MODEL:
-            part = Abstract(kind=Kind.MODEL, training=context.training(receiver))
+            frozen = context.frozen_setting(receiver)
+            part = Abstract(kind=Kind.MODEL, training=context.training(receiver), frozen=frozen, source=receiver.label)
             if name.startswith("named_"):
                 part = tupled([PLAIN, part])
             return Abstract(kind=Kind.CONTAINER, item=part)
@@ -93,6 +94,7 @@ class Methods:
                 for definition in each.definitions:
                     if each.kind is Kind.FUNCTION and not isinstance(definition, cst.ClassDef):
                         context.called(definition, shift=each.shift or KEEP)
+                        self.functions.applied(definition, receiver)
         if name == "register_buffer" and receiver.label == "self":
             self.gradients.register_buffer(given)
         if name == "state_dict":
