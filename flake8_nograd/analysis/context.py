@@ -201,7 +201,9 @@ class Context:
             return
         path, frozen = parameter.source, requires.opposite()
         before = self.frozen_of(path)
-        if before.answer is frozen or (not before.is_set and frozen is Answer.NO and parameter.turn is None):
+        if (before.is_set and before.answer is frozen) or (
+            not before.is_set and frozen is Answer.NO and parameter.turn is None
+        ):
             return
         # One of several: ``net.weight``.
         self.put("frozen", path, Answer.UNKNOWN)
@@ -214,10 +216,21 @@ class Context:
             if through is loop:
                 self.put("frozen", path, frozen)
 
+    def reached(self, value: Abstract) -> Abstract:
+        """A parameter that a loop reaches now, which may have frozen its model as a whole before."""
+        if value.elements is not None:
+            return replace(value, elements=tuple(self.reached(each) for each in value.elements))
+        setting = self.frozen_of(value.source)
+        if value.turn is None or not setting.is_set or self.state.turns.get(value.source, (None,))[0] is value.turn:
+            return value
+        return replace(value, requires_grad=value.requires_grad | setting.answer.opposite())
+
     def put(self, what: str, path: str, answer: Answer, where: Evaluated = Evaluated.HERE) -> None:
         """A model is put in a mode, or frozen, here, under all the names that hold it or parts of it."""
         table = self.state.training if what == "training" else self.state.frozen
-        for name, certain in self._names_of(path, of_wholes=what == "frozen").items():
+        names = self._names_of(path, of_wholes=what == "frozen")
+        # What is marked makes what is known of its parts obsolete.
+        for name, certain in sorted(names.items(), key=lambda each: each[1]):
             self.mark(what, name, answer if certain else answer | setting_of(table, name).answer, where)
 
     def alias(self, name: str, path: str) -> None:

@@ -65,7 +65,9 @@ class Expressions:
                 return self._binary(node)
             case cst.Tuple() | cst.List() | cst.Set():
                 return self._sequence(node)
-            case cst.Integer() | cst.Float() | cst.Imaginary() | cst.Ellipsis():
+            case cst.Integer():
+                return constant(node.evaluated_value)
+            case cst.Float() | cst.Imaginary() | cst.Ellipsis():
                 return PLAIN
             case cst.SimpleString():
                 text = node.evaluated_value

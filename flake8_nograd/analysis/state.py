@@ -61,7 +61,7 @@ class State:
             names,
             self._joined(self.training, other, other.training),
             self._joined(self.frozen, other, other.frozen),
-            {path: done for path, done in self.turns.items() if other.turns.get(path) == done},
+            {**_halfway(other.turns), **_halfway(self.turns), **dict(self.turns.items() & other.turns.items())},
             outer=self.outer,
         )
 
@@ -129,10 +129,16 @@ def _mutated(value: Abstract, target: Abstract, change: Callable[[Abstract], Abs
         elements = tuple(_mutated(each, target, change, named=False) for each in value.elements)
         if any(new is not old for new, old in zip(elements, value.elements, strict=True)):
             value = replace(value, elements=elements)
-    if value.item is not None and value.item.identity & target.identity:
+    if value.item is not None:
         # One of several.
-        value = replace(value, item=value.item | change(value.item))
+        item = _mutated(value.item, target, change, named=False)
+        value = value if item is value.item else replace(value, item=value.item | item)
     return value
+
+
+def _halfway(turns: dict[str, tuple[cst.CSTNode, Answer]]) -> dict[str, tuple[cst.CSTNode, Answer]]:
+    """What only one way has done to the parameters that a loop reaches."""
+    return {path: (loop, Answer.UNKNOWN) for path, (loop, _) in turns.items()}
 
 
 def unstacked(stack: Abstract, left: Shift) -> Shift:

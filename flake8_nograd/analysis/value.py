@@ -145,10 +145,14 @@ class Abstract(NamedTuple):
             self.made_at,
             self.forwards,
             releafed=self.releafed,
-            literal="None" if self.is_none else type(self.constant).__name__ if self.constant is not None else "",
+            literal="None" if self.is_none else type(self.constant).__name__ if self.is_literal() else "",
             block=self.block,
             is_all_cut=self.is_all_cut,
         )
+
+    def is_literal(self) -> bool:
+        """Whether it is a flag or a text that stands in the file."""
+        return isinstance(self.constant, bool | str)
 
     def gist(self) -> object:
         """What decides what can be claimed of it."""

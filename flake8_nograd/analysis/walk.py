@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import ge, gt, le, lt
 
 import libcst as cst
 
@@ -22,6 +23,12 @@ from .switching import changed
 from .value import COLLECTIONS_OF_DATA, NONE, PLAIN, UNKNOWN, Abstract, Leaving, in_turn, replace
 
 Block = cst.BaseSuite | cst.Module
+COMPARISONS: dict[type[cst.BaseCompOp], Callable[[int, int], bool]] = {
+    cst.LessThan: lt,
+    cst.LessThanEqual: le,
+    cst.GreaterThan: gt,
+    cst.GreaterThanEqual: ge,
+}
 
 
 class Walk(cst.CSTVisitor):
@@ -451,10 +458,16 @@ class Walk(cst.CSTVisitor):
             if grown.kind in {Kind.CONTAINER, Kind.PARAMETERS} and grown.item not in (None, iterated.item):
                 # What the body has appended is reached as well.
                 value |= self.expressions.calls.containers.item(node.target, grown)
-            self.expressions.assign_target(node.target, in_turn(node, iterated, value))
+            self.expressions.assign_target(node.target, context.reached(in_turn(node, iterated, value)))
             node.body.visit(self)
 
-        self._loop_body(loop, turn, node.orelse, certain=node if iterated.kind is Kind.PARAMETERS else None)
+        self._loop_body(
+            loop,
+            turn,
+            node.orelse,
+            certain=node if iterated.kind is Kind.PARAMETERS else None,
+            runs=self._has_a_turn(node, iterated),
+        )
         return False
 
     def visit_While(self, node: cst.While) -> bool:
@@ -467,7 +480,7 @@ class Walk(cst.CSTVisitor):
             self.context.use(self.expressions.of(node.test), node.test, Purpose.VALUE, callee="while")
             node.body.visit(self)
 
-        self._loop_body(loop, turn, node.orelse, endless=endless)
+        self._loop_body(loop, turn, node.orelse, endless=endless, runs=self._holds(node.test))
         return False
 
     def _loop(self, node: cst.For | cst.While, iterated: Abstract) -> Loop:
@@ -493,6 +506,7 @@ class Walk(cst.CSTVisitor):
         *,
         endless: bool = False,
         certain: cst.For | None = None,
+        runs: bool = False,
     ) -> None:
         context = self.context
         loops = context.here.loops
@@ -526,7 +540,7 @@ class Walk(cst.CSTVisitor):
         context.here.loops = loops
         self.loop_exits.pop()
         frozen, turns = after.frozen, after.turns
-        context.state.become(after if endless and left else head.join(after))
+        context.state.become(after if (endless and left) or runs else head.join(after))
         if certain is not None:
             # A model has parameters.
             context.state.frozen, context.state.turns = dict(frozen), dict(turns)
@@ -534,6 +548,23 @@ class Walk(cst.CSTVisitor):
         context.state.reached = True
         if orelse is not None:
             orelse.body.visit(self)
+
+    def _has_a_turn(self, node: cst.For, iterated: Abstract) -> bool:
+        """Whether the body of a loop runs once at least."""
+        match node.iter:
+            case cst.Call(func=cst.Name(value="range"), args=[cst.Arg(value=count)]):
+                number = self.bindings.before(count).constant
+                return isinstance(number, int) and number > 0
+        return bool(iterated.elements)
+
+    def _holds(self, test: cst.BaseExpression) -> bool:
+        """Whether a comparison of two numbers surely holds here."""
+        match test:
+            case cst.Comparison(left=left, comparisons=[cst.ComparisonTarget(operator=operator, comparator=right)]):
+                holds = COMPARISONS.get(type(operator))
+                one, other = self.bindings.before(left).constant, self.bindings.before(right).constant
+                return holds is not None and isinstance(one, int) and isinstance(other, int) and holds(one, other)
+        return False
 
     def _leaking_generator(self, node: cst.BaseExpression) -> bool:
         """Whether a generator of this file yields in another mode than it is called in."""

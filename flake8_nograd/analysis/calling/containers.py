@@ -81,13 +81,20 @@ class Containers:
             return replace(result, label="")
         if value.item is not None:
             # One of those in it, which other loops over it reach as well.
-            identity = value.item.identity | {node}
-            return replace(value.item, forwards=value.item.forwards | value.forwards, identity=identity)
+            return replace(_one_of(value.item, node), forwards=value.item.forwards | value.forwards)
         if value.kind in {Kind.TENSOR, Kind.PARAMETER}:
             return computed(node, [value], self.context.mode(), view=True)
         if value.kind in {Kind.DATA, Kind.PLAIN}:
             return replace(value, label="", constant=None, identity=frozenset({node}))
         return Abstract(forwards=value.forwards, identity=frozenset({node}))
+
+
+def _one_of(item: Abstract, node: cst.CSTNode) -> Abstract:
+    """What is reached there, and what of it goes to each target: ``for x, y in loader:``."""
+    elements = item.elements
+    if elements is not None and isinstance(node, cst.Tuple) and len(node.elements) == len(elements):
+        elements = tuple(_one_of(each, to.value) for each, to in zip(elements, node.elements, strict=True))
+    return replace(item, identity=item.identity | {node}, elements=elements)
 
 
 def _appended(node: cst.CSTNode) -> cst.BaseExpression | None:

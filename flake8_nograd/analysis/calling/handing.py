@@ -5,7 +5,6 @@ from __future__ import annotations
 import libcst as cst
 
 from ...facts import Evaluated, Kind
-from ...grad import Answer
 from ..collected import Arguments, forwards_of
 from ..context import Context
 from ..knowledge import Def, FunctionKnowledge
@@ -54,7 +53,7 @@ def hand_over(context: Context, definition: Def, paths: dict[str, str], what: st
     mapped = {}
     for inside, outside in paths.items():
         setting = setting_of(table, outside)
-        if setting.answer is not Answer.UNKNOWN or (what == "frozen" and setting.is_set):
+        if setting.is_set:
             mapped[inside] = setting
         for path, part in table.items():
             if is_part(path, outside):

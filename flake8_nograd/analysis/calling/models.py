@@ -56,6 +56,8 @@ class Models:
         for each in inputs:
             context.escapes(each)
         if known is not None and known.returns is not None:
+            if not known.is_generator and not known.decorators:
+                context.state.mode = context.state.mode.then(known.leaves)
             result = result_of(node, known.returns, 1, given, runs=True)
             result = context.as_object_has_it(model, result)
             return replace(result, forwards=known.returns.forwards | forwards_of(inputs) | {node})
