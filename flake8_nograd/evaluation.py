@@ -29,6 +29,8 @@ from .facts import (
 from .grad import Answer, GradMode
 
 ENDS = frozenset({Purpose.VALUE, Purpose.ACCUMULATED, Purpose.CALL, Purpose.RETURNED, Purpose.STORED, Purpose.YIELDED})
+LEAVING = frozenset({Purpose.RETURNED, Purpose.STORED, Purpose.YIELDED})
+PIECES = frozenset({Kind.CONTAINER, Kind.DATA, Kind.PLAIN})
 WEIGHTS = frozenset({Kind.MODEL, Kind.PARAMETER, Kind.PARAMETERS})
 MODULE_OWNERS = frozenset({Role.MODULE, Role.LIGHTNING})
 
@@ -131,8 +133,10 @@ def _belongs_to_caller(facts: FileFacts, each: Forward) -> bool:
     owner = _runs_itself(facts, each)
     if owner is None:
         return False
+    if each.evaluated is not Evaluated.HERE:
+        return not (_over_evaluation_data(each) and _trains_itself(facts, owner))
     over_loader = any(loop.iterates.kind is Kind.LOADER for loop in each.place.loops)
-    return each.evaluated is not Evaluated.HERE or not (over_loader or _trains_itself(facts, owner))
+    return not (over_loader or _trains_itself(facts, owner))
 
 
 def _runs_itself(facts: FileFacts, each: Forward) -> Class | None:
@@ -173,10 +177,14 @@ def _evaluates(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         and naming.sounds_like_evaluation(function.name)
         and not naming.sounds_like_training(function.name)
         and bool(each.place.loops)
-        and (_over_evaluation_data(each) or (_is_called(each) and _puts_in_eval_mode(facts, function)))
+        and (
+            _over_evaluation_data(each)
+            or (_is_called(each) and _puts_in_eval_mode(facts, function))
+            or (_is_only_looked_at(each, uses) and not _puts_in_training_mode(facts, function))
+        )
         and bool(uses)
         and all(use.purpose in ENDS for use in uses)
-        and _ends_in_values(uses)
+        and (_ends_in_values(uses) or (_over_evaluation_data(each) and any(use.purpose not in LEAVING for use in uses)))
         and not any(_attacks(use) for use in uses)
         and not _needs_gradients(facts, each, uses)
     )
@@ -184,6 +192,28 @@ def _evaluates(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
 
 def _over_evaluation_data(each: Forward) -> bool:
     return any(naming.sounds_like_evaluation_loader(loop.iterates.label) for loop in each.place.loops)
+
+
+def _is_only_looked_at(each: Forward, uses: list[Use]) -> bool:
+    """Whether data is gone through, and no tensor with a graph leaves the function: no caller could differentiate it.
+
+    What is handed to code that is not in the file, as to a metric, is taken for looked at in a loop over a loader.
+    """
+    if any(_leaves(use) for use in uses):
+        return False
+    model = each.model.label.partition(".")[0]
+    loops = [loop for loop in each.place.loops if model not in loop.binds]
+    over = [loop.iterates for loop in loops if not naming.sounds_like_training_loader(loop.iterates.label)]
+    if any(value.kind is Kind.LOADER or naming.sounds_like_loader(value.label) for value in over):
+        return True
+    handed = any(use.purpose is Purpose.CALL for use in uses)
+    return any(value.kind in PIECES for value in over) and _is_called(each) and each.via is None and not handed
+
+
+def _leaves(use: Use) -> bool:
+    """Whether a tensor with a graph, as far as we know, is seen when the function has returned."""
+    kept = use.purpose is Purpose.ACCUMULATED and "." in use.into
+    return (kept or use.purpose in LEAVING) and use.value.requires_grad is not Answer.NO
 
 
 def _is_called(each: Forward) -> bool:
@@ -197,8 +227,16 @@ def _puts_in_eval_mode(facts: FileFacts, function: Function) -> bool:
     return bool(evaluated) and all(each.model.label in evaluated for each in put)
 
 
+def _puts_in_training_mode(facts: FileFacts, function: Function) -> bool:
+    """Whether a function puts something in training mode: this model, perhaps, under another name."""
+    return any(each.place.function is function and each.training is Answer.YES for each in facts.mode_switches)
+
+
 def _ends_in_values(uses: list[Use]) -> bool:
-    return any(use.purpose is Purpose.VALUE for use in uses)
+    return any(
+        use.purpose is Purpose.VALUE or (use.purpose is Purpose.CALL and naming.sounds_like_metric(use.callee))
+        for use in uses
+    )
 
 
 def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
@@ -221,10 +259,7 @@ def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         return False
     if function is not None and (function.name == "__init__" or _is_forward(function)):
         return False
-    leaves = any(
-        use.purpose in {Purpose.RETURNED, Purpose.STORED, Purpose.YIELDED} and use.value.requires_grad is not Answer.NO
-        for use in uses
-    )
+    leaves = any(use.purpose in LEAVING and use.value.requires_grad is not Answer.NO for use in uses)
     if leaves and each.evaluated is not Evaluated.HERE and function in _callees_of_differentiating(facts):
         return False
     if leaves and not _over_data(each) and function is not None:

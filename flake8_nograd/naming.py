@@ -280,6 +280,21 @@ KEPT_WORDS = _words(
 )
 """What ``update`` is said of without training: ``update_metrics``."""
 
+METRIC_WORDS = _words("""
+    metric metrics meter meters evaluator evaluators accuracy acc auc auroc precision recall stats statistics
+""")
+"""``metric.update``, ``self.evaluator.process``, ``accuracy``."""
+
+
+@cache
+def sounds_like_metric(name: str) -> bool:
+    """What a result is handed to, to be looked at: ``metric.update``, ``evaluator.process``; not ``criterion``.
+
+    Any part of the path may say so.
+    """
+    return any(_any(words_of(part), METRIC_WORDS) for part in name.split("."))
+
+
 TRAINING_FLAG_WORDS = _words("train training phase mode split stage backprop backward")
 
 

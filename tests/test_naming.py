@@ -56,6 +56,11 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
         "compute_accuracy evaluate_model Evaluator generate_samples extract_features visualize sample save_images",
         "train train_and_evaluate fit forward latest main contest evaluate_and_train sample_batch compute_loss _",
     ),
+    naming.sounds_like_metric: (
+        "metric.update evaluator.process self.evaluator.add_batch accuracy top_k_accuracy self._val_acc.update "
+        "stats.update meters['loss'].update torchmetrics.functional.auroc",
+        "criterion self.head model loss_fn accelerate metrical F.cross_entropy",
+    ),
     naming.sounds_like_training: (
         "train fit training_step train_epoch optimize finetune update_critic update is_training self.training "
         "train_and_evaluate pretrain",

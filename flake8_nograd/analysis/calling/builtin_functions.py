@@ -47,7 +47,8 @@ class BuiltinFunctions:
             item = tupled([PLAIN, self.containers.inside(node, first)])
             return Abstract(kind=Kind.CONTAINER, label=first.label, item=item, source=first.source, lazy=first.lazy)
         if name == "zip":
-            label = next((each.label for each in given.positional if each.label), "")
+            loaders = [each for each in given.positional if each.kind is Kind.LOADER]
+            label = next((each.label for each in (*loaders, *given.positional) if each.label), "")
             # Each argument gives objects of its own, so each has its own place where they are made.
             places = [each.value for each in node.args if each.keyword is None]
             items = [self.containers.inside(place, each) for place, each in zip(places, given.positional, strict=True)]
