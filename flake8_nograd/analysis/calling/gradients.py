@@ -42,6 +42,9 @@ class Gradients:
             target, how = given.positional[0], Differentiation.HELPER
         context.recorder.write(Backward(node, context.place(), target.fact(), how))
         context.use(target, node, Purpose.GRADIENT)
+        if target.kind is Kind.TENSOR and not helper and target.label and target.requires_grad is Answer.UNKNOWN:
+            # Where the program goes on, it had a graph.
+            context.state.hold(target.label, replace(target, requires_grad=Answer.YES), target)
         return NONE
 
     def differentiate(self, node: cst.Call, name: str, given: Arguments) -> Abstract:
