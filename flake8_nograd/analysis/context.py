@@ -182,6 +182,10 @@ class Context:
             if name.isidentifier():
                 held = state.names[name]
                 self.learned.bind(self._owner_of(name), name, replace(held, parameter=None, identity=frozenset()))
+            elif name.startswith("self.") and name.count(".") == 1 and self.here.owner is not None:
+                self._changes_elsewhere(self.here.owner, name.removeprefix("self."), target, state.names[name])
+        for scope, name in target.held:
+            self._changes_elsewhere(scope, name, target, replace(alter(target), forwards=target.forwards))
         learning = self.learning()
         if learning is not None and any(alter(each).gist() != each.gist() for each in ANY_TENSOR):
             path = target.label
@@ -194,6 +198,28 @@ class Context:
                 value = state.names.get(as_handed_in(position))
                 if value is not None and value.identity & target.identity:
                     learning.altered.add(position)
+
+    def kept(self, handed: Abstract, places: frozenset[tuple[Definition, str]]) -> None:
+        """A function has stored what it was handed in attributes of its class."""
+        for name, value in self.state.names.items():
+            if value.identity & handed.identity:
+                self.state.names[name] = replace(value, held=value.held | places)
+
+    def _changes_elsewhere(self, scope: Definition | None, name: str, before: Abstract, after: Abstract) -> None:
+        """What an attribute, or a name of another scope, holds was changed in place."""
+        if after.gist() == before.gist():
+            return
+        before, after = (replace(each, parameter=None, identity=frozenset(), label="") for each in (before, after))
+        if isinstance(scope, cst.ClassDef):
+            attributes = self.learned.classes[scope].attributes
+            # The attribute may be that of a base class.
+            attributes[name] = attributes.get(name, before) | before | after
+            return
+        self.learned.bind(scope, name, after)
+        if scope is not self.here.scopes[0]:
+            self.rebinds(scope, name, before | after)
+        elif name in self.state.names:
+            self.state.names[name] |= after
 
     def freeze(self, parameter: Abstract, requires: Answer) -> None:
         """A parameter of a model requires gradients from here on, or does not; of its others, we cannot tell."""
@@ -390,7 +416,7 @@ class Context:
             for knowledge in (self.learned, self.known):
                 value = knowledge.bindings.get(scope, {}).get(name)
                 if value is not None:
-                    return replace(value, parameter=None, identity=frozenset())
+                    return replace(value, parameter=None, identity=frozenset(), held=frozenset({(scope, name)}))
         return None
 
     def named(self, value: Abstract, path: str) -> Abstract:
@@ -442,8 +468,10 @@ class Context:
     def attribute(self, owner: cst.ClassDef, name: str) -> Abstract | None:
         """What an attribute of a class's objects is ever bound to; in the first walk, so far."""
         found = self.known.attribute(owner, name) or self.learned.attribute(owner, name)
-        # ``None`` alone holds its place: what is read of it later, another file has set.
-        return UNKNOWN if found is not None and found.is_none else found
+        if found is not None and found.is_none:
+            # ``None`` alone holds its place: what is read of it later, another file has set.
+            return UNKNOWN
+        return None if found is None else replace(found, held=frozenset({(owner, name)}))
 
     def role(self, owner: cst.ClassDef | None) -> Role:
         """What a class is to torch."""

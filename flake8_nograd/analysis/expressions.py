@@ -564,6 +564,10 @@ class Expressions:
         owner = context.here.owner
         if root == "self" and owner is not None and "." not in rest:
             attributes = context.learned.classes[owner].attributes
+            learning = context.learning()
+            if learning is not None and value.parameter is not None:
+                places = learning.keeps.get(value.parameter, frozenset())
+                learning.keeps[value.parameter] = places | {(owner, rest)}
             known = attributes.get(rest)
             clean = value.elsewhere()
             if value.kind is Kind.PLAIN:

@@ -57,6 +57,8 @@ class FunctionKnowledge:
     returns: Abstract | None = None
     stores: dict[int, Abstract] = field(default_factory=dict)
     """What it puts into the containers that it is given, by their position."""
+    keeps: dict[int, frozenset[tuple[Definition, str]]] = field(default_factory=dict)
+    """The attributes of its class that it stores them in, by their position."""
     rebinds: dict[tuple[Definition | None, str], Abstract] = field(default_factory=dict)
     """What it binds names of other scopes to (``global``, ``nonlocal``), calls in it included."""
     leaves: Shift = KEEP
@@ -99,7 +101,7 @@ class FunctionKnowledge:
             [(position, value.gist()) for position, value in sorted(self.arguments.items())],
             [(position, value.gist()) for position, value in sorted(self.stores.items())],
             [(position, value.gist()) for position, value in sorted(self.alters.items())],
-            (self.aliases, self.puts),
+            (self.aliases, self.puts, self.keeps),
             [(place, value.gist()) for place, value in self.rebinds.items()],
         )
 

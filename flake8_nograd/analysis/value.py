@@ -122,6 +122,8 @@ class Abstract(NamedTuple):
 
     Of a collection of parameters it says that these are all of the model's, of a model that it is a part of one.
     """
+    held: frozenset[tuple[Definition | None, str]] = frozenset()
+    """The attributes of classes, and the names of other scopes, that this object comes from."""
     turn: cst.CSTNode | None = None
     """Of a parameter: the loop that reaches each of its model's parameters in turn, and this one now."""
     releafed: cst.CSTNode | None = None
@@ -231,6 +233,7 @@ class Abstract(NamedTuple):
             frozen=self.frozen | other.frozen,
             parameter=self.parameter if self.parameter == other.parameter else None,
             source=self.source if self.source == other.source else "",
+            held=self.held | other.held,
             turn=self.turn if self.turn is other.turn else None,
             releafed=self.releafed if self.releafed is other.releafed else None,
             block=_either_block(self, other),

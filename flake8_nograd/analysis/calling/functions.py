@@ -148,6 +148,10 @@ class Functions:
                 given.keywords[key] = altered
             else:
                 given.positional[position - bound] = altered
+        for position, places in known.keeps.items():
+            handed = given.at(position - bound, known.parameters[position])
+            if handed is not None:
+                context.kept(handed, places)
         for position, value in known.stores.items():
             container = given.at(position - bound, known.parameters[position])
             if container is not None and container.label:
