@@ -81,6 +81,8 @@ class FunctionKnowledge:
     runs: dict[Run, None] = field(default_factory=dict)
     forwards: set[cst.CSTNode] = field(default_factory=set)
     """The forward passes that stand in it."""
+    records: set[cst.CSTNode] = field(default_factory=set)
+    """Those of them that record a graph for some caller."""
     is_generator: bool = False
     reads_grad: bool = False
     reads_graph: bool = False

@@ -122,8 +122,7 @@ class Models:
 def _graph(forward: FunctionKnowledge) -> Answer:
     """Whether a forward pass of the file gives something with a graph of its own."""
     given = forward.returns
-    records = forward.own.of(GradMode.ON) & GradMode.ON
-    if given is None or (records and (forward.forwards or given.forwards)):
+    if given is None or forward.records:
         return Answer.UNKNOWN
     if given.is_none or given.kind is Kind.PARAMETER or given.parameter is not None:
         return Answer.NO

@@ -73,6 +73,8 @@ class Rows:
         learning = context.learning()
         if learning is not None:
             learning.forwards.add(node)
+            if learning.own.then(context.state.mode).of(GradMode.ON) & GradMode.ON:
+                learning.records.add(node)
         if discarded and method not in {"__call__", "forward"}:
             return
         if learning is None or not model.label:
