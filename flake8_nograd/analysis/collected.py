@@ -53,6 +53,15 @@ def filled(container: Abstract, values: list[Abstract]) -> Abstract:
     return replace(container, kind=kind, item=item, elements=None, forwards=forwards, source=source)
 
 
+def contents(container: Abstract) -> list[Abstract]:
+    """What is in a container, and in those in it."""
+    parts = list(container.elements) if container.elements is not None else [container.item] if container.item else []
+    found = []
+    for each in parts:
+        found += contents(each) if each.elements is not None or each.item is not None else [each]
+    return found
+
+
 def merge(table: dict[Key, Abstract], key: Key, value: Abstract) -> None:
     """Add a value to what a key may stand for."""
     clean = replace(value.elsewhere(), label="")

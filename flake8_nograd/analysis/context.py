@@ -177,7 +177,8 @@ class Context:
     def change(self, target: Abstract, alter: Callable[[Abstract], Abstract]) -> None:
         """A tensor is changed in place, under all the names that hold it, and for those who handed it in."""
         state = self.state
-        for name in state.mutate(target, alter):
+        changed = state.mutate(target, alter)
+        for name in changed:
             # Functions that read the name may run now.
             if name.isidentifier():
                 held = state.names[name]
@@ -196,7 +197,7 @@ class Context:
                 self.learned.bind(owner, path, left)
             for position in range(len(learning.parameters)):
                 value = state.names.get(as_handed_in(position))
-                if value is not None and value.identity & target.identity:
+                if value is not None and (value.identity & target.identity or as_handed_in(position) in changed):
                     learning.altered.add(position)
 
     def kept(self, handed: Abstract, places: frozenset[tuple[Definition, str]]) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial, reduce
+from operator import or_
 
 import libcst as cst
 
 from ... import torch_api
 from ...facts import Evaluated, Kind, Role, ThreadCall
 from ...grad import ANYTHING, KEEP, Answer
-from ..collected import Arguments, forwards_of, merge
+from ..collected import Arguments, contents, forwards_of, merge
 from ..context import Context
 from ..knowledge import Def, FunctionKnowledge, Run
 from ..switching import switch_of
@@ -123,6 +125,15 @@ class Functions:
             context.state.hold(tensor.label, change(tensor), tensor)
         return change(tensor)
 
+    def _altered_within(self, handed: Abstract, left: Abstract) -> None:
+        """A function of the file was given tensors in a container, and has perhaps changed each."""
+        before, after = contents(handed), contents(left)
+        if len(before) != len(after):
+            after = [reduce(or_, after)] * len(before) if after else before
+        for old, new in zip(before, after, strict=True):
+            if old.gist() != new.gist():
+                self.context.change(old, partial(_perhaps, new))
+
     def _left_behind(
         self, node: cst.Call, known: FunctionKnowledge, bound: int, given: Arguments, paths: dict[str, str]
     ) -> None:
@@ -142,6 +153,9 @@ class Functions:
             key = known.parameters[position]
             handed = given.at(position - bound, key)
             if handed is None:
+                continue
+            if handed.elements or handed.item is not None:
+                self._altered_within(handed, value)
                 continue
             altered = self._altered(handed, value)
             if key in given.keywords:
@@ -277,3 +291,14 @@ class Functions:
                 known = context.known.functions.get(definition)
                 if known is not None and known.row is not None:
                     context.recorder.write(ThreadCall(node, context.place(), known.row))
+
+
+def _perhaps(left: Abstract, value: Abstract) -> Abstract:
+    """A tensor that is what it was, or what was left of it."""
+    return replace(
+        value,
+        requires_grad=value.requires_grad | left.requires_grad,
+        is_leaf=value.is_leaf | left.is_leaf,
+        is_inference=value.is_inference | left.is_inference,
+        cut=value.cut or left.cut,
+    )
