@@ -46,6 +46,7 @@ def needless(facts: FileFacts) -> tuple[Forward, ...]:
         if records(each)
         and not _is_asked_for(facts, each.place)
         and not any(switch.enables is Answer.NO for switch in each.place.idle)
+        and not each.enables
         and each.anchor not in differentiated
         and each.frozen is not Answer.YES
         and each.inputs_require_grad is not Answer.YES

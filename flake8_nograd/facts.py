@@ -327,6 +327,8 @@ class Forward:
     """An expression statement: nobody uses the result."""
     invented: bool = False
     """Whether all its inputs are noise or constants: ``torch.randn(1, 3, 224, 224)``."""
+    enables: bool = False
+    """Whether the functions of the file that it runs turn gradients on for a forward pass, whoever calls."""
     graph: Answer = Answer.UNKNOWN
     """Whether what it gives has a graph; a ``forward`` that gives nothing, its input or a weight itself makes none."""
 

@@ -83,6 +83,8 @@ class FunctionKnowledge:
     """The forward passes that stand in it."""
     records: set[cst.CSTNode] = field(default_factory=set)
     """Those of them that record a graph for some caller."""
+    enables: bool = False
+    """Whether it, or what it calls, turns gradients on itself for a forward pass."""
     is_generator: bool = False
     reads_grad: bool = False
     reads_graph: bool = False
@@ -98,7 +100,7 @@ class FunctionKnowledge:
     def gist(self) -> object:
         """What other functions see of it."""
         return (
-            (self.entry, self.entered_on, self.guard, self.own, self.leaves, self.yields, self.wraps),
+            (self.entry, self.entered_on, self.guard, self.own, self.leaves, self.yields, self.wraps, self.enables),
             None if self.returns is None else self.returns.gist(),
             [(position, value.gist()) for position, value in sorted(self.arguments.items())],
             [(position, value.gist()) for position, value in sorted(self.stores.items())],

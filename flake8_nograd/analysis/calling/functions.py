@@ -67,6 +67,7 @@ class Functions:
         if learned is None:
             return UNKNOWN
         context.called(definition, shift=callee.shift or KEEP)
+        self.rows.calls(known)
         bound = 1 if callee.bound is not None else 0
         paths = paths_inside(learned.parameters, bound, callee, given)
         self._hand_in(learned, bound, given)

@@ -49,8 +49,17 @@ class Models:
         needs = Answer.YES if any(_differentiable_input(each) for each in inputs) else Answer.NO
         graph = Answer.UNKNOWN if known is None else _graph(known)
         self.rows.forward(
-            node, model, method, needs, None, discarded=given.is_statement, invented=_invented(inputs), graph=graph
+            node,
+            model,
+            method,
+            needs,
+            None,
+            discarded=given.is_statement,
+            invented=_invented(inputs),
+            enables=known is not None and known.enables,
+            graph=graph,
         )
+        self.rows.calls(known)
         if definition is None:
             context.meets(node, "forward", inputs)
         for each in inputs:

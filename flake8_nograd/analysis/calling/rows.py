@@ -10,7 +10,7 @@ from ...facts import Call, Evaluated, Forward, Purpose
 from ...grad import Answer, GradMode
 from ..collected import Arguments
 from ..context import Context
-from ..knowledge import Def, Run
+from ..knowledge import Def, FunctionKnowledge, Run
 from ..value import Abstract
 
 
@@ -48,6 +48,7 @@ class Rows:
         *,
         discarded: bool = False,
         invented: bool = False,
+        enables: bool = False,
         graph: Answer = Answer.UNKNOWN,
     ) -> None:
         """The row of a forward pass; ``via`` is the function of the file that runs it."""
@@ -67,6 +68,7 @@ class Rows:
                 None if through is None else through.row,
                 discarded,
                 invented,
+                enables or (through is not None and through.enables),
                 graph,
             )
         )
@@ -75,6 +77,7 @@ class Rows:
             learning.forwards.add(node)
             if learning.own.then(context.state.mode).of(GradMode.ON) & GradMode.ON:
                 learning.records.add(node)
+            learning.enables |= learning.own.then(context.state.mode).of(GradMode.OFF) is GradMode.ON
         if discarded and method not in {"__call__", "forward"}:
             return
         if learning is None or not model.label:
@@ -84,6 +87,12 @@ class Rows:
             built = setting.where is Evaluated.CONSTRUCTOR and model.parameter is None and "." not in model.label
             explicit = setting.answer is not Answer.UNKNOWN and (setting.where is Evaluated.HERE or built)
             learning.runs[Run(model.label, method, explicit, node)] = None
+
+    def calls(self, known: FunctionKnowledge | None) -> None:
+        """A function of the file is called: what it does for its callers, the function around does for its own."""
+        learning = self.context.learning()
+        if learning is not None and known is not None:
+            learning.enables |= known.enables
 
     def handed_on(self, node: cst.Call, name: str, given: Arguments, *, known: bool = False) -> None:
         """The arguments are used by what is called, which may keep them."""
