@@ -53,7 +53,7 @@ def _follows(helper: Function, backward: Backward) -> bool:
     target = backward.target
     return (
         backward.how in ASKS_A_TENSOR
-        and not backward.place.tests
+        and not (backward.place.tests or backward.place.passed)
         and target.made_at is not None
         and target.requires_grad is not Answer.YES
         and target.made_under is helper.entry

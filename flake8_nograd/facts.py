@@ -227,6 +227,8 @@ class Place(NamedTuple):
     """The names that the conditions around it test: ``train`` in ``if train:``."""
     idle: tuple[Switch, ...] = ()
     """The switches that stand above it as statements, in its block or one around, and have no effect."""
+    passed: tuple[str, ...] = ()
+    """The names that conditions above it test, of which one branch does not come here: ``if not train: return``."""
 
 
 class Form(Enum):

@@ -65,6 +65,7 @@ class Context:
             here.switches,
             here.tests,
             here.idle,
+            here.passed,
         )
 
     def use(

@@ -65,6 +65,7 @@ class Surroundings:
     statement: cst.CSTNode | None = None
     block: cst.CSTNode | None = None
     tests: tuple[str, ...] = ()
+    passed: tuple[str, ...] = ()
     branches: tuple[tuple[cst.BaseExpression, bool], ...] = ()
     """The conditions of the ``if`` statements around, and whether each holds here."""
 

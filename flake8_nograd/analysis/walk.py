@@ -307,7 +307,8 @@ class Walk(cst.CSTVisitor):
         context.use(test, node.test, Purpose.VALUE, callee="if")
         before = context.state.fork()
         tests = context.here.tests
-        context.here.tests = (*tests, *(path for path, _ in places_in(node.test)))
+        asked = tuple(path for path, _ in places_in(node.test))
+        context.here.tests = (*tests, *asked)
         branches = context.here.branches
         context.here.branches = (*branches, (node.test, True))
         self._narrowed(node.test)
@@ -316,6 +317,7 @@ class Walk(cst.CSTVisitor):
         else:
             context.state.reached = False
         after = context.state.fork()
+        left = not after.reached and not _raises(node.body)
         context.state.become(before)
         context.here.branches = (*branches, (node.test, False))
         if node.orelse is not None:
@@ -323,9 +325,12 @@ class Walk(cst.CSTVisitor):
                 node.orelse.visit(self)
             else:
                 node.orelse.body.visit(self)
+                left |= not context.state.reached and not _raises(node.orelse.body)
         elif test.constant is True and isinstance(node.test, cst.Name):
             context.state.reached = False
         context.here.tests, context.here.branches = tests, branches
+        if left:
+            context.here.passed = tuple(dict.fromkeys((*context.here.passed, *asked)))
         context.state.become(context.state.join(after))
         return False
 
@@ -452,7 +457,10 @@ class Walk(cst.CSTVisitor):
         loop = self._loop(node, iterated)
         context.recorder.write(loop)
 
+        passed = context.here.passed
+
         def turn() -> None:
+            context.here.passed = passed
             value = self.expressions.calls.containers.item(node.target, iterated)
             grown = context.state.names.get(path_of(node.iter), iterated)
             if grown.kind in {Kind.CONTAINER, Kind.PARAMETERS} and grown.item not in (None, iterated.item):
@@ -476,7 +484,10 @@ class Walk(cst.CSTVisitor):
         self.context.recorder.write(loop)
         endless = isinstance(node.test, cst.Name) and node.test.value == "True"
 
+        passed = self.context.here.passed
+
         def turn() -> None:
+            self.context.here.passed = passed
             self.context.use(self.expressions.of(node.test), node.test, Purpose.VALUE, callee="while")
             node.body.visit(self)
 
@@ -669,7 +680,7 @@ class Walk(cst.CSTVisitor):
         self.exits, self.loop_exits, self.tries = [], [0], []
         context.state = State()
         here.function, here.owner, here.scopes = node, deferred.owner, deferred.scopes
-        here.loops, here.switches, here.tests, here.branches = (), (), (), ()
+        here.loops, here.switches, here.tests, here.passed, here.branches = (), (), (), (), ()
         here.idle, here.elsewhere = (), {}
         enter(context, node, deferred.owner, known)
         if isinstance(node, cst.Lambda):
@@ -687,6 +698,13 @@ class Walk(cst.CSTVisitor):
             learning.leaves = KEEP
         self.definitions.learn_class(deferred)
         here.function, here.owner, here.scopes = None, None, (None,)
+
+
+def _raises(body: cst.BaseSuite) -> bool:
+    """Whether a block ends with ``raise``, on its own level."""
+    last = body.body[-1] if body.body else None
+    small = last.body[-1] if isinstance(last, cst.SimpleStatementLine) else last
+    return isinstance(small, cst.Raise)
 
 
 def _captured(pattern: cst.MatchPattern) -> list[str]:

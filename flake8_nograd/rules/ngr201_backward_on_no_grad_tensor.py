@@ -11,6 +11,9 @@ A view that is taken under no-grad of a tensor with a graph (`loss[0]`, `loss.sq
 says that it requires gradients, and has no graph either: its own `backward()` raises
 the same.
 
+Where all callers in the file turn gradients off, and a condition decides whether the
+function goes back at all, the rule is silent: other files may call it to train.
+
 Example:
 
     import torch
@@ -57,7 +60,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..differentiating import asks_for_the_mode, is_tested
-from ..facts import Cut, Differentiation, FileFacts, Loss, Value
+from ..facts import Backward, Cut, Differentiation, FileFacts, Guard, Loss, Value
 from ..grad import Answer, GradMode
 from ..rule import Finding, rule
 
@@ -78,13 +81,21 @@ def check(facts: FileFacts) -> Iterator[Finding]:
         if each.how is Differentiation.FUNCTIONAL or cut is None or cut.how not in MADE_UNDER:
             continue
         function = each.place.function
-        if is_tested(facts, function) or asks_for_the_mode(facts, function):
+        if is_tested(facts, function) or asks_for_the_mode(facts, function) or _is_for_other_callers(each):
             continue
         if each.anchor in reported:
             continue
         reported.add(each.anchor)
         tensor = f"`{each.target.label}`" if each.target.label else "what is differentiated here"
         yield Finding(each.anchor, {"tensor": tensor, "switch": MADE_UNDER[cut.how]}, also=cut.at)
+
+
+def _is_for_other_callers(each: Backward) -> bool:
+    """Whether only callers turn gradients off, and a condition may keep those of the file from coming here."""
+    function = each.place.function
+    if function is None or function.guard is not Guard.CALLERS or function.entry & GradMode.ON:
+        return False
+    return each.target.made_under is function.entry and bool(each.place.tests or each.place.passed)
 
 
 def _cut(target: Value) -> Cut | None:
