@@ -253,7 +253,7 @@ class Switch:
     """Canonical: ``torch.no_grad``."""
     form: Form
     called: bool
-    """Whether it has its parentheses."""
+    """Whether it has its parentheses, here or where it was made."""
     before: GradMode
     after: GradMode
     function: Function | None

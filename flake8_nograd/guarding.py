@@ -113,6 +113,7 @@ HAZARDS = frozenset(
         ".register_hook",
         ".retain_grad",
         ".requires_grad_",
+        "torch.is_grad_enabled",
         "torch.utils.checkpoint.checkpoint",
         "torch.func.functional_call",
     }

@@ -587,6 +587,8 @@ class Expressions:
         context = self.context
         given = node.value
         value = self.of(given.item if isinstance(given, cst.From) else given)
+        if isinstance(given, cst.From):
+            value = self.calls.containers.item(given, value)
         context.recorder.write(Yield(node, context.place(), False))
         context.use(value, node, Purpose.YIELDED)
         learning = context.learning()

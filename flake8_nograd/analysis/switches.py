@@ -214,7 +214,7 @@ class Switches:
                     each,
                     value.api,
                     form,
-                    isinstance(each.decorator, cst.Call),
+                    value.kind is not Kind.API,
                     before,
                     shift.of(before),
                     function.row if function is not None else None,

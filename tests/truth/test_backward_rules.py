@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
+from copy import deepcopy
 
 import pytest
 import torch
@@ -414,6 +415,7 @@ def test_views_are_what_they_view(view: Callable[[Tensor], Tensor]) -> None:
         lambda tensor: tensor.argmax(1),
         lambda tensor: tensor[torch.tensor([0, 1])],
         lambda tensor: torch.cat([tensor, tensor]),
+        deepcopy,
     ],
 )
 def test_copies_are_what_the_mode_makes_them(copy: Callable[[Tensor], Tensor]) -> None:

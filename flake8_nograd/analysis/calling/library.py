@@ -65,6 +65,8 @@ class Library:
             return nameless(given.positional[0])
         if last in {"deepcopy", "copy"} and given.positional:
             copied = context.settled(given.positional[0])
+            if last == "deepcopy":
+                copied = _new(copied, mode)
             return replace(copied, label="", identity=frozenset({node}), forwards=frozenset())
         if name in {"typing.cast", "typing_extensions.cast"} and len(given.positional) > 1:
             return given.positional[1]  # The very object: its name stays.
@@ -129,6 +131,16 @@ class Library:
             return result
         self.rows.handed_on(node, name, given, known=name.startswith("torch.nn.utils"))
         return Abstract(forwards=forwards_of(given.all()), made_under=mode, made_at=node, identity=frozenset({node}))
+
+
+def _new(copied: Abstract, mode: GradMode) -> Abstract:
+    """What is copied with all its tensors, which belong to the mode they are copied in."""
+    if copied.kind is Kind.MODEL:
+        return replace(copied, made_under=mode)
+    if copied.kind not in {Kind.PARAMETER, Kind.TENSOR}:
+        return copied
+    inference = Answer.YES if mode is GradMode.INFERENCE else Answer.UNKNOWN
+    return replace(copied, is_inference=inference if mode & GradMode.INFERENCE else Answer.NO)
 
 
 def _is_true(flag: Abstract | None) -> bool:
