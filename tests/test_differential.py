@@ -5,14 +5,19 @@ from __future__ import annotations
 import random
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from .differential.campaign import Summary, campaign, kinds_of
+from .differential.constructs import EXPECTED, constructs_of
+from .differential.grammar import Program, programs
 from .differential.reducing import reduced
 
 PROGRAMS = 150
 """Of each batch."""
 MENDED = (5000,)
 """Seeds of batches on which no claim is wrong any more."""
+OCCURRING = 9
+"""The seed of the programs in which every construct has to occur."""
 TOLERATED = 0.03
 """The share of new programs that may show a wrong claim, until long runs find none; a broken fact shows in more.
 
@@ -36,6 +41,22 @@ def test_few_claims_are_wrong_on_new_programs() -> None:
     print(f"seed {number}")
     done = campaign(PROGRAMS, number)
     assert done.wrong_programs <= TOLERATED * PROGRAMS, f"seed {number}\n{_report(done)}"
+
+
+def test_every_construct_occurs() -> None:
+    """Of what the programs are meant to have, nothing has gone missing: they are generated, not run."""
+    missing = set(EXPECTED)
+
+    @seed(OCCURRING)
+    @settings(
+        max_examples=800, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+    )
+    @given(programs())
+    def one(program: Program) -> None:
+        missing.difference_update(constructs_of(program.text))
+
+    one()
+    assert not missing
 
 
 def _report(done: Summary) -> str:

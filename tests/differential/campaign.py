@@ -11,7 +11,8 @@ from functools import partial
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from .comparison import Comparison, Wrong, compare
+from .claims import Comparison, Wrong
+from .comparison import compare
 from .grammar import Program, programs
 from .reducing import reduced, same
 
@@ -24,10 +25,14 @@ class Summary:
 
     programs: int = 0
     points: int = 0
-    fixes: int = 0
     asked: Counter[str] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
     findings: Counter[str] = field(default_factory=Counter)
+    judged: Counter[str] = field(default_factory=Counter)
+    failures: Counter[str] = field(default_factory=Counter)
+    foreseen: Counter[str] = field(default_factory=Counter)
+    fixes: Counter[str] = field(default_factory=Counter)
+    compared: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
     defects: dict[str, Program] = field(default_factory=dict)
     wrong: list[tuple[Program, Wrong]] = field(default_factory=list)
@@ -37,10 +42,7 @@ class Summary:
         """Count one more program."""
         self.programs += 1
         self.points += found.points
-        self.fixes += found.fixes
-        self.asked += found.asked
-        self.unknown += found.unknown
-        self.findings += found.findings
+        self._count(found)
         if found.error:
             self.errors[found.error.splitlines()[0][:70]] += 1
         if found.defect:
@@ -52,30 +54,45 @@ class Summary:
         """Take in what another process found."""
         self.programs += other.programs
         self.points += other.points
-        self.fixes += other.fixes
-        self.asked += other.asked
-        self.unknown += other.unknown
-        self.findings += other.findings
+        self._count(other)
         self.errors += other.errors
         self.defects = other.defects | self.defects
         self.wrong += other.wrong
         self.wrong_programs += other.wrong_programs
 
+    def _count(self, other: Summary | Comparison) -> None:
+        self.asked += other.asked
+        self.unknown += other.unknown
+        self.findings += other.findings
+        self.judged += other.judged
+        self.failures += other.failures
+        self.foreseen += other.foreseen
+        self.fixes += other.fixes
+        self.compared += other.compared
+
     def __str__(self) -> str:
         """The figures."""
         asked, unknown = sum(self.asked.values()), sum(self.unknown.values())
         lines = [
-            f"{self.programs} programs, {self.points} points reached, {self.fixes} fixed programs run",
+            f"{self.programs} programs, {self.points} points reached",
             f"{len(self.wrong)} wrong claims in {self.wrong_programs} programs",
             f"unknown where all visits agree: {unknown / max(asked, 1):.1%} of {asked} questions",
         ]
         lines += [
             f"  {what:14} {self.unknown[what] / count:6.1%} of {count}" for what, count in sorted(self.asked.items())
         ]
-        lines.append("findings: " + ", ".join(f"{code} {count}" for code, count in sorted(self.findings.items())))
+        lines.append(f"findings: {_table(self.findings)}")
+        lines.append(f"  confirmed or denied by a run: {_table(self.judged)}")
+        lines.append(f"failures on torch: {_table(self.failures)}; foreseen: {_table(self.foreseen)}")
+        lines.append(f"safe fixes applied: {_table(self.fixes)}")
+        lines.append(f"  programs that were compared to their end: {_table(self.compared)}")
         ended = ", ".join(f"{count} x {error}" for error, count in self.errors.most_common(6))
         lines.append(f"ended by an error: {sum(self.errors.values())} ({ended})")
         return "\n".join(lines)
+
+
+def _table(counts: Counter[str]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items())) or "none"
 
 
 def campaign(count: int, number: int) -> Summary:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-CHUNK = 16
+CHUNK = 24
 """Choices for one statement; when they are used up, the rest are the simplest."""
 
 

@@ -15,27 +15,35 @@ def _free(writer: Writer, *names: str) -> str | None:
     return next((name for name in names if not writer.scope.taken(name)), None)
 
 
-def _decorators(writer: Writer, *, percent: int = 35) -> None:
+def _decorators(writer: Writer, *, percent: int = 45) -> None:
     """Decorators of the function that follows."""
     pick, scope = writer.choices.pick, writer.scope
     while writer.choices.chance(percent):
         percent = 10
-        kind = pick(
-            ("no_grad()", "enable_grad()", "no_grad", "inference_mode()", "set_grad_enabled(False)", "own", "var")
-        )
+        kind = pick(_DECORATORS)
         own = [*scope.all_decorators(), *(each for each in scope.context_managers() if each.endswith("()"))]
         named = scope.local(Thing.SWITCH)
-        if kind == "own" and own:
+        if own and (kind == "own" or writer.choices.chance(40)):
             # A manager class is no decorator; functions with contextmanager are.
             writer.line(f"@{pick(own)}")
             continue
-        if kind in {"own", "var"}:
-            kind = "inference_mode"
-        if kind == "var" and named:
+        if named and (kind == "var" or writer.choices.chance(30)):
             writer.line(f"@{pick(named)}")
             continue
+        if kind in {"own", "var"}:
+            kind = "inference_mode"
         name, bracket, rest = kind.partition("(")
         writer.line(f"@{writer.spelling.of(name)}{bracket}{rest}")
+
+
+_DECORATORS = (
+    *("no_grad()",) * 4,
+    *("no_grad", "enable_grad()", "enable_grad", "inference_mode()") * 2,
+    *("set_grad_enabled(False)", "inference_mode(False)", "set_grad_enabled(True)") * 2,
+    "inference_mode(True)",
+    "own",
+    "var",
+)
 
 
 def _enter(writer: Writer, parameters: dict[str, Thing], gives: Thing) -> Scope:
@@ -48,7 +56,7 @@ def _enter(writer: Writer, parameters: dict[str, Thing], gives: Thing) -> Scope:
 def _declared(writer: Writer, outside: Scope) -> None:
     """``global`` or ``nonlocal`` for a name of the scope around."""
     names = [name for name in outside.local(Thing.MATRIX) if name not in writer.scope.things]
-    if not names or not writer.choices.chance(12):
+    if not names or not writer.choices.chance(25 if outside.is_module else 45):
         return
     name = writer.choices.pick(names)
     writer.line(f"    {'global' if outside.is_module else 'nonlocal'} {name}")
@@ -68,27 +76,66 @@ def _parameters(writer: Writer, most: int = 2) -> dict[str, Thing]:
         chosen["model"] = Thing.MODEL
     if writer.choices.chance(10):
         chosen["train"] = Thing.FLAG
+    if writer.choices.chance(8):
+        chosen["loader"] = Thing.LOADER
     return chosen
 
 
-def function(writer: Writer) -> None:
-    """A function of matrices."""
+def function(writer: Writer, decorator: str = "") -> None:
+    """A function of matrices, perhaps with a decorator of the program."""
     name = _free(writer, "step", "compute", "evaluate", "helper", "run", "predict")
     if name is None:
         return
     writer.scope.inner.add(name)
     gives = writer.choices.pick((Thing.MATRIX, Thing.MATRIX, Thing.MATRIX, Thing.SCALAR, Thing.NONE, Thing.LIST))
     parameters = _parameters(writer)
-    _decorators(writer)
+    _decorators(writer, percent=10 if decorator else 45)
+    if decorator:
+        writer.line(f"@{decorator}")
     signature = ", ".join(parameters)
     writer.line(f"def {name}({signature}):")
     outside = _enter(writer, parameters, gives)
     _declared(writer, outside)
     _body(writer)
     writer.scope = outside
-    outside.functions[name] = Callable_(name, tuple(parameters.values()), gives, gives_pair=gives is Thing.LIST)
-    if gives is Thing.LIST:
-        outside.functions[name] = Callable_(name, tuple(parameters.values()), Thing.MATRIX, gives_pair=True)
+    pair = gives is Thing.LIST
+    outside.functions[name] = Callable_(
+        name, tuple(parameters.values()), Thing.MATRIX if pair else gives, gives_pair=pair, names=tuple(parameters)
+    )
+
+
+def factory(writer: Writer) -> None:
+    """A function that makes functions, which keep what it was given."""
+    name, made = _free(writer, "make", "build"), _free(writer, "scaled", "shifted")
+    if name is None or made is None:
+        return
+    writer.scope.inner |= {name, made}
+    given = writer.matrix(1)
+    writer.line(f"def {name}(scale):")
+    outside = _enter(writer, {"scale": Thing.MATRIX}, Thing.NONE)
+    writer.depth += 1
+    if writer.choices.chance(40):
+        writer.line(f"offset = {writer.matrix(1)}")
+        writer.hold("offset", Thing.MATRIX)
+        writer.reveal("offset")
+    around = writer.scope
+    if writer.choices.chance(30):
+        writer.scope = Scope(parent=around, things={"a": Thing.MATRIX}, gives=Thing.MATRIX)
+        writer.line(f"return lambda a: {writer.marked('scale')} * {writer.operand(1)}")
+    else:
+        _decorators(writer, percent=20)
+        writer.line("def inner(a):")
+        _enter(writer, {"a": Thing.MATRIX}, Thing.MATRIX)
+        writer.depth += 1
+        writer.line(writer.marked(writer.choices.pick(tuple(around.things))))
+        writer.statement()
+        writer.line(f"return a * {writer.choices.pick(tuple(around.things))}")
+        writer.depth -= 1
+        writer.line("return inner")
+    writer.depth -= 1
+    writer.scope = outside
+    writer.line(f"{made} = {name}({given})")
+    outside.functions[made] = Callable_(made, (Thing.MATRIX,), Thing.MATRIX)
 
 
 def _body(writer: Writer) -> None:
@@ -125,7 +172,14 @@ def generator(writer: Writer) -> None:
     if guarded:
         writer.line(f"with {writer.switch()}:")
         writer.depth += 1
-    if writer.choices.chance(50):
+    if writer.choices.chance(35):
+        writer.line(
+            f"yield from {writer.choices.pick(('[{0}, {1}]', '({0} for _ in range(2))'))}".format(
+                writer.matrix(1), writer.matrix(1)
+            )
+        )
+        writer.line(writer.marked("None"))
+    elif writer.choices.chance(50):
         writer.line(f"for _ in range({writer.choices.pick(('2', '1'))}):")
         writer.line(f"    yield {writer.matrix(1)}")
         writer.line("    " + writer.marked("None"))
@@ -136,6 +190,10 @@ def generator(writer: Writer) -> None:
     writer.depth -= 2 if guarded else 1
     writer.scope = outside
     outside.functions[name] = Callable_(name, (Thing.MATRIX,), Thing.NONE, is_generator=True)
+    first = writer.unused("batch", "sample", "x")
+    if first and not writer.choices.chance(25):
+        writer.line(f"for {first} in {name}({writer.matrix(1)}):")
+        writer.line(f"    {writer.marked(first)}")
 
 
 def short_function(writer: Writer) -> None:
@@ -162,7 +220,7 @@ def another_name(writer: Writer) -> None:
         function(writer)
         return
     called = writer.choices.pick(able)
-    kind = writer.choices.pick(("plain", "no_grad()", "enable_grad()", "partial", "inference_mode()", "own"))
+    kind = writer.choices.pick(("partial", "plain", "no_grad()", "partial", "enable_grad()", "inference_mode()", "own"))
     text = called.name
     own = writer.scope.all_decorators()
     if kind == "partial":
@@ -172,9 +230,9 @@ def another_name(writer: Writer) -> None:
     elif kind not in {"plain", "own"}:
         text = f"{writer.spelling.of(kind[:-2])}()({called.name})"
     writer.line(f"{name} = {text}")
-    writer.scope.functions[name] = Callable_(
-        name, called.parameters, called.gives, called.is_generator, called.gives_pair
-    )
+    other = Callable_(name, called.parameters, called.gives, called.is_generator, called.gives_pair)
+    writer.scope.functions[name] = other
+    writer.line(writer.marked(writer.applied(other, 1)))
 
 
 def manager(writer: Writer) -> None:
@@ -209,6 +267,8 @@ def manager(writer: Writer) -> None:
             writer.line(f"    {enabled}(before)")
     writer.line(f"    {writer.marked('None')}")
     writer.scope.managers.append(f"{name}()")
+    if writer.choices.more() and writer.choices.chance(50):
+        function(writer, f"{name}()")
 
 
 def _manager_class(writer: Writer, name: str) -> None:
@@ -268,6 +328,8 @@ def decorator(writer: Writer) -> None:
             writer.line("        return given")
         writer.line("    return inner")
     writer.scope.decorators.append(name)
+    if writer.choices.more():
+        function(writer, name)
 
 
 def module_class(writer: Writer) -> None:
@@ -293,9 +355,16 @@ def module_class(writer: Writer) -> None:
         attributes["self.body"] = Thing.MODEL
     if writer.choices.chance(15):
         writer.line("        self.layer." + pick(("requires_grad_(False)", "eval()")))
+    if writer.choices.chance(25):
+        writer.line(f"        self.blocks = {nn}.ModuleList([{nn}.Linear(2, 2), {nn}.Linear(2, 2)])")
+        attributes["self.blocks[0]"] = Thing.LINEAR
     methods = [_method(writer, "forward", {"x": Thing.MATRIX}, attributes)]
+    if writer.choices.chance(20):
+        _static(writer)
     if writer.choices.chance(30):
         methods.append(_method(writer, pick(("predict", "encode")), {"x": Thing.MATRIX}, attributes))
+    if writer.choices.chance(20):
+        name = _child(writer, name)
     made = _free(writer, "net", "model", "block")
     if made is None:
         return
@@ -306,6 +375,28 @@ def module_class(writer: Writer) -> None:
     writer.scope.methods[made] = [
         Callable_(f"{made}.{each.name}", each.parameters, each.gives) for each in methods if each.name != "forward"
     ]
+
+
+def _static(writer: Writer) -> None:
+    """A method without an object, or of the class."""
+    kind = writer.choices.pick(("staticmethod", "classmethod"))
+    writer.line(f"    @{kind}")
+    writer.depth += 1
+    _decorators(writer, percent=40)
+    writer.line(f"def shift({'a' if kind == 'staticmethod' else 'cls, a'}):")
+    writer.line(f"    return {writer.marked('a')} + 1")
+    writer.depth -= 1
+
+
+def _child(writer: Writer, parent: str) -> str:
+    """A class whose forward pass goes on from that of another."""
+    name = f"Wider{parent}"
+    writer.line(f"class {name}({parent}):")
+    writer.line("    def forward(self, x):")
+    writer.line(f"        out = super().forward({writer.choices.pick(('x', 'x * 2'))})")
+    writer.line(f"        {writer.marked('out')}")
+    writer.line(f"        return {writer.choices.pick(('out', 'out.tanh()', 'out + x', 'out.detach()'))}")
+    return name
 
 
 def _method(writer: Writer, name: str, parameters: dict[str, Thing], attributes: dict[str, Thing]) -> Callable_:
@@ -354,9 +445,10 @@ DEFINITIONS: tuple[Callable[[Writer], None], ...] = (
     *(function,) * 7,
     *(generator,) * 2,
     *(short_function,) * 2,
-    *(another_name,) * 2,
-    *(manager,) * 2,
-    *(decorator,) * 2,
+    *(another_name,) * 4,
+    *(factory,) * 2,
+    *(manager,) * 3,
+    *(decorator,) * 3,
     *(module_class,) * 3,
     *(plain_class,) * 2,
 )

@@ -197,10 +197,10 @@ class ExpressionWriter:
 
     def applied(self, called: Callable_, depth: int, through: str = "{}") -> str:
         """A call with arguments that fit."""
-        arguments = ", ".join(
-            self.matrix(depth - 1) if each is Thing.MATRIX else self.held(each) for each in called.parameters
-        )
-        return f"{through.format(called.name)}({arguments})"
+        arguments = [self.matrix(depth - 1) if each is Thing.MATRIX else self.held(each) for each in called.parameters]
+        if arguments and called.names and self.choices.chance(12):
+            arguments[-1] = f"{called.names[-1]}={arguments[-1]}"
+        return f"{through.format(called.name)}({', '.join(arguments)})"
 
     def held(self, thing: Thing) -> str:
         """Something that holds a thing, made if there is none."""
@@ -222,6 +222,10 @@ class ExpressionWriter:
             return f"{nn}.Sequential({nn}.Linear(2, 2), {nn}.{pick(('ReLU', 'Tanh', 'Dropout'))}(), {nn}.Linear(2, 2))"
         if thing is Thing.LOADER:
             return f"[({torch}.randn(2, 2), {torch}.randn(2, 2)) for _ in range(2)]"
+        if thing is Thing.OPTIMIZER:
+            model = self.held(Thing.MODEL)
+            kind = pick(("SGD({}.parameters(), lr=0.1)", "Adam({}.parameters())", "SGD({}.parameters(), 0.1, 0.9)"))
+            return f"{torch}.optim.{kind.format(model)}"
         if thing is Thing.LIST:
             return f"[{self.matrix(1)}, {self.matrix(1)}]"
         return self.matrix(1)
@@ -237,6 +241,8 @@ class ExpressionWriter:
                 f"sum([{body} for {bound} in [{inner}, {inner}]])",
                 f"sum({body} for {bound} in [{inner}])",
                 f"next({body} for {bound} in ({inner}, {inner}))",
+                f"{{0: {body} for {bound} in [{inner}]}}[0]",
+                f"{{{body} for {bound} in [{inner}]}}.pop()",
                 f"list(map(lambda {bound}: {body}, [{inner}]))[0]",
             )
         )
@@ -288,12 +294,14 @@ class ExpressionWriter:
 
     def switch(self) -> str:
         """An expression that makes a context manager, mostly a grad-mode switch."""
-        kind = self.choices.pick(_SWITCH_KINDS)
+        managers = self.scope.context_managers()
+        kind = "manager" if managers and self.choices.chance(25) else self.choices.pick(_SWITCH_KINDS)
         if kind == "manager":
-            managers = self.scope.context_managers()
             if managers:
                 return self.choices.pick(managers[::-1])
             kind = "no_grad()"
+        if kind == "autocast":
+            return f'{self.spelling.torch}.autocast("cpu", enabled=False)'
         if kind == "null":
             return "contextlib.nullcontext()"
         if kind == "either":
@@ -410,9 +418,12 @@ _SWITCH_KINDS = (
     "set_grad_enabled(False)",
     "set_grad_enabled(True)",
     "inference_mode(False)",
+    "inference_mode(True)",
     "inference_mode(mode=False)",
     "set_grad_enabled(mode=False)",
-    *("manager",) * 3,
+    *("manager",) * 2,
+    "autocast",
+    "null",
     "null",
     "either",
     "flag",

@@ -12,7 +12,7 @@ from .expressions import SPELLINGS
 from .scope import Thing
 from .statements import Writer
 
-LONGEST = 26
+LONGEST = 24
 """Statements of a program, without those that it starts with."""
 
 
@@ -40,7 +40,7 @@ def program_of(chunks: Sequence[bytes]) -> Program:
         pass
     writer.line(writer.marked(writer.variable(Thing.MATRIX, Thing.SCALAR) or "None"))
     body = "\n".join(writer.lines)
-    modules = [name for name in ("contextlib", "functools") if f"{name}." in body]
+    modules = [name for name in ("contextlib", "copy", "functools") if f"{name}." in body]
     imports = [f"import {name}" for name in modules] + list(writer.spelling.lines)
     kept = [line for line in imports if _is_used(line, body)]
     return Program("\n".join([*kept, *writer.lines]) + "\n", writer.points, seed)
@@ -68,9 +68,12 @@ def _start(writer: Writer) -> None:
         writer.line(f"model = {nn}.Linear(2, 2)")
         writer.hold("model", Thing.LINEAR)
         if chance(40):
-            writer.line(f"optimizer = {torch}.optim.SGD(model.parameters(), lr=0.1)")
+            writer.line(f"optimizer = {writer.made(Thing.OPTIMIZER)}")
             writer.hold("optimizer", Thing.OPTIMIZER)
-    if chance(35):
+    if chance(20):
+        writer.line(f"criterion = {nn}.MSELoss()")
+        writer.hold("criterion", Thing.CRITERION)
+    if chance(45):
         writer.line(f"loader = [({torch}.randn(2, 2), {torch}.randn(2, 2)) for _ in range(2)]")
         writer.hold("loader", Thing.LOADER)
 

@@ -11,7 +11,8 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from .comparison import Wrong, compare
+from .claims import Wrong
+from .comparison import compare
 from .grammar import Program
 
 ATTEMPTS = 500

@@ -24,6 +24,15 @@ from flake8_nograd.grad import GradMode
 FILENAME = "<program>"
 
 
+class Endless(BaseException):
+    """A program does not come to its end: a loop that was made smaller goes on, or tensors grow in one."""
+
+
+MOST_LINES = 5_000
+MOST_ELEMENTS = 2_000
+"""Of one tensor: most have four, and a product of two of the largest is still computed at once."""
+
+
 class Seen(NamedTuple):
     """What is true at a point, in one visit."""
 
@@ -52,12 +61,29 @@ class Run:
     """Of what ``backward`` was called on, by line."""
     forwards: dict[int, list[bool]] = field(default_factory=lambda: defaultdict(list))
     """Whether forward passes recorded a graph, by each line on the way to them."""
+    graphs: int = 0
+    """Operations so far that recorded one."""
     printed: list[object] = field(default_factory=list)
     left: dict[str, object] = field(default_factory=dict)
     """What the names of the module hold at the end."""
     error: BaseException | None = None
+    raised: Counter[int] = field(default_factory=Counter)
+    """How often each line was left by an error, its own or that of a call in it, caught or not."""
+    printed_before: dict[int, int] = field(default_factory=dict)
+    """How much was printed when a line was left by an error for the first time."""
+    begun: int = 0
+    """Lines so far, counted while the program is traced."""
     astray: bool = False
     """Whether a name or attribute was missing, caught or not: no program of the grammar lacks one."""
+
+    def go_on(self) -> None:
+        """End a program that does not come to its end; a ``finally`` that goes on with a loop can discard it once."""
+        if self.begun > MOST_LINES:
+            raise Endless
+
+    def completed(self, line: int) -> int:
+        """How often a line was begun and not left by an error."""
+        return self.lines[line] - self.raised[line]
 
 
 def run(text: str, seed: int) -> Run:
@@ -81,7 +107,7 @@ def _in_thread(code: CodeType, seed: int, result: Run) -> None:
     torch.manual_seed(seed)
     names = _names(random.Random(seed), result)
     tracer = _Tracer(result)
-    _CURRENT.run = result
+    _CURRENT.run, _CURRENT.begun = result, []
     sys.settrace(tracer.enter)
     try:
         with _Watch(result):
@@ -102,6 +128,7 @@ def _in_thread(code: CodeType, seed: int, result: Run) -> None:
 
 def _names(chance: random.Random, result: Run) -> dict[str, Any]:
     def reveal(value: object, point: int) -> object:
+        result.go_on()
         with torch._C.DisableTorchFunction():
             result.points[point].add(_seen(value))
         return value
@@ -177,6 +204,7 @@ class _Watch(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
+        self.result.go_on()
         name = getattr(func, "__name__", "")
         given = [*_tensors(args), *_tensors(tuple((kwargs or {}).values()))]
         if name in {"backward", "grad"} and given:
@@ -187,9 +215,12 @@ class _Watch(TorchFunctionMode):
             made = given[0]
         known = {id(each) for each in given}
         for each in _tensors((made,)):
+            if each.numel() > MOST_ELEMENTS:
+                raise Endless
             if name == "__get__" and getattr(func, "__self__", None) is torch.Tensor.grad:
                 continue
             cuts = frozenset[tuple[GradMode, int]]()
+            self.result.graphs += each.grad_fn is not None
             if name not in _FRESH and (each.dtype.is_floating_point):
                 cuts = cuts.union(*(getattr(held, "cuts", ()) for held in given))
                 if mode is not GradMode.ON and given:
@@ -218,20 +249,12 @@ def _tensors(values: tuple[Any, ...]) -> list[Any]:
 _WITHIN_LINES = frozenset({"<lambda>", "<genexpr>", "<listcomp>", "<setcomp>", "<dictcomp>"})
 
 
-class Endless(BaseException):
-    """A program that was made smaller has lost what ends its loop."""
-
-
-MOST_LINES = 20_000
-
-
 class _Tracer:
     """Counts the lines that are begun, and those that raise."""
 
     def __init__(self, result: Run) -> None:
         self.result = result
         self.raised: BaseException | None = None
-        self.begun = 0
 
     def enter(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
         return self.step if frame.f_code.co_filename == FILENAME else None
@@ -239,12 +262,14 @@ class _Tracer:
     def step(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any]:
         if event == "line" and frame.f_code.co_name not in _WITHIN_LINES:
             self.result.lines[frame.f_lineno] += 1
-            self.begun += 1
-            if self.begun > MOST_LINES:
-                raise Endless
+            self.result.begun += 1
+            self.result.go_on()
         elif event == "exception":
             _, error, _ = argument
             self.result.astray |= isinstance(error, NameError | AttributeError)
+            if frame.f_code.co_name not in _WITHIN_LINES:
+                self.result.raised[frame.f_lineno] += 1
+                self.result.printed_before.setdefault(frame.f_lineno, len(self.result.printed))
             if error is not self.raised and isinstance(error, RuntimeError):
                 self.raised = error
                 self.result.failures[frame.f_lineno].append(str(error))
@@ -253,19 +278,31 @@ class _Tracer:
 
 class _Current(threading.local):
     run: Run | None = None
+    begun: list[tuple[nn.Module, int]]
+    """The forward passes that are being run, with the graphs there were before."""
 
 
 _CURRENT = _Current()
 
 
+def _before_forward(module: nn.Module, given: Any) -> None:
+    if _CURRENT.run is not None:
+        _CURRENT.begun.append((module, _CURRENT.run.graphs))
+
+
 def _after_forward(module: nn.Module, given: Any, made: Any) -> None:
     result = _CURRENT.run
     if result is not None:
-        with torch._C.DisableTorchFunction():
-            recorded = any(each.requires_grad for each in _tensors((made,)))
+        before = result.graphs
+        while _CURRENT.begun:
+            # Those that an error ended have no end.
+            begun, before = _CURRENT.begun.pop()
+            if begun is module:
+                break
         for line in set(_lines()):
-            result.forwards[line].append(recorded)
+            result.forwards[line].append(result.graphs > before)
 
 
+nn.modules.module.register_module_forward_pre_hook(_before_forward)
 nn.modules.module.register_module_forward_hook(_after_forward)
 torch.set_num_threads(1)

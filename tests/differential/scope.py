@@ -27,6 +27,9 @@ class Thing(Enum):
     SWITCH = "switch"
     FLAG = "flag"
     INSTANCE = "instance"
+    CRITERION = "criterion"
+    NUMBER = "number"
+    """What begins as a Python number, and may become a scalar tensor."""
     NONE = "none"
 
 
@@ -39,6 +42,8 @@ class Callable_:
     gives: Thing
     is_generator: bool = False
     gives_pair: bool = False
+    names: tuple[str, ...] = ()
+    """Of its parameters, where it can be called by them."""
 
 
 POOLS: dict[Thing, tuple[str, ...]] = {
@@ -54,6 +59,8 @@ POOLS: dict[Thing, tuple[str, ...]] = {
     Thing.SWITCH: ("switch", "context", "guard", "ng"),
     Thing.FLAG: ("flag", "train", "saved", "previous", "enabled"),
     Thing.INSTANCE: ("trainer", "worker"),
+    Thing.CRITERION: ("criterion", "loss_fn"),
+    Thing.NUMBER: ("running", "epoch_loss", "correct"),
 }
 
 
@@ -77,9 +84,13 @@ class Scope:
     """Names of outer scopes that this function has read, or may: they cannot be made local any more."""
     is_module: bool = False
     in_loop: bool = False
+    at_end: bool = False
+    """Whether a ``finally`` is around, where leaving a loop or function would discard an error."""
     gives: Thing | None = None
     """What ``return`` has to give, in a function."""
     may_return: bool = False
+    off: bool = False
+    """Whether gradients are, as far as the lines around show, off: what needs them will mostly raise."""
     entered: frozenset[str] = frozenset()
     """Switches in variables that are entered here: torch cannot enter one object twice."""
 
@@ -97,8 +108,10 @@ class Scope:
             self.inner,
             self.is_module,
             self.in_loop,
+            self.at_end,
             self.gives,
             self.may_return,
+            self.off,
             self.entered,
         )
 
@@ -115,6 +128,8 @@ class Scope:
         """The names and paths that hold one of some things."""
         found: dict[str, Thing] = {}
         for scope in reversed(self.chain()):
+            # A name that is bound anew has not the attributes of another around.
+            found = {path: thing for path, thing in found.items() if path.split(".")[0] not in scope.things}
             found.update(scope.things)
             found.update(scope.attributes)
         return [name for name, thing in found.items() if thing in wanted]
@@ -136,6 +151,7 @@ class Scope:
         """The functions that can be called here, the nearest last."""
         found: dict[str, Callable_] = {}
         for scope in reversed(self.chain()):
+            found = {name: each for name, each in found.items() if name.split(".")[0] not in scope.things}
             found.update(scope.functions)
             for held in scope.methods.values():
                 found.update({each.name: each for each in held})

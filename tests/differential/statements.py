@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from .definitions import DEFINITIONS
 from .expressions import ExpressionWriter
+from .mistakes import MISTAKES
 from .scope import Callable_, Scope, Thing
+from .training import TRAINING, backward, guarded
 
 DEEPEST = 4
 """Blocks within blocks."""
@@ -32,6 +34,7 @@ class Writer(ExpressionWriter):
             self.scope.in_loop = loop
         self.body(self.choices.pick(sizes))
         inside, self.scope = self.scope, outside
+        outside.off |= inside.off
         return inside
 
     def body(self, count: int) -> None:
@@ -41,6 +44,8 @@ class Writer(ExpressionWriter):
         for _ in range(count):
             if not self.statement():
                 break
+        if self.scope.in_loop and self.choices.chance(8):
+            leave(self)
         if len(self.lines) == before:
             self.line("pass")
         self.depth -= 1
@@ -52,6 +57,10 @@ class Writer(ExpressionWriter):
         kinds = _STATEMENTS if self.depth < DEEPEST else _SIMPLE
         self.choices.pick(kinds)(self)
         return True
+
+    def unused(self, *names: str) -> str:
+        """The first name that means nothing yet, or an empty one."""
+        return next((name for name in names if not self.scope.taken(name)), "")
 
     def reveal(self, name: str) -> None:
         """Often, ask what is known of a name."""
@@ -151,6 +160,8 @@ def assign_other(writer: Writer) -> None:
         writer.line(f"{name} = {writer.switch()}")
         writer.hold(name, Thing.SWITCH)
         writer.line(writer.marked("None"))
+        if writer.choices.chance(60) and writer.depth < DEEPEST:
+            _enter_named(writer, name)
     elif kind is Thing.FLAG:
         held = pick(("is_grad_enabled", "True", "False", "coin()", "is_grad_enabled"))
         writer.bind(kind, f"{writer.spelling.of(held)}()" if held == "is_grad_enabled" else held)
@@ -189,13 +200,14 @@ def unpack(writer: Writer) -> None:
         return
     pairs = [each for each in writer.scope.callables() if each.gives_pair and not each.is_generator]
     source = writer.variable(Thing.LIST)
-    kind = writer.choices.pick(("tuple", "swap", "list", "call", "star", "chunk"))
-    if kind == "call" and pairs:
+    kinds = ["tuple", "swap", "list", "star", "chunk"]
+    kind = "call" if pairs and writer.choices.chance(40) else writer.choices.pick(kinds)
+    if kind == "call":
         writer.line(f"{first}, {second} = {writer.applied(writer.choices.pick(pairs), 1)}")
     elif kind == "list" and source is not None:
         writer.line(f"{first}, {second} = {source}[:2]")
-    elif kind == "star" and source is not None:
-        writer.line(f"{first}, *_ = {source}")
+    elif kind == "star":
+        writer.line(f"{first}, *_ = {source or writer.made(Thing.LIST)}")
         second = first
     elif kind == "chunk":
         writer.line(f"{first}, {second} = {writer.operand(1)}.expand(2, 2, 2).unbind(0)")
@@ -234,23 +246,40 @@ def switch_block(writer: Writer) -> None:
     """``with`` a switch."""
     scope = writer.scope
     named = [name for name in scope.local(Thing.SWITCH) if name not in scope.entered]
+    before = scope.off
     if named and writer.choices.chance(30):
-        name = writer.choices.pick(named)
-        writer.line(f"with {name}:")
-        entered = scope.entered
-        scope.entered = entered | {name}
-        inside = writer.block()
-        scope.entered = entered
-    else:
-        items = writer.switch()
-        if writer.choices.chance(10):
-            items = writer.choices.pick((f"{items}, {writer.switch()}", f"({items}), ({writer.switch()})"))
-        writer.line(f"with {items}:")
-        inside = writer.block()
+        _enter_named(writer, writer.choices.pick(named))
+        return
+    items = writer.switch()
+    if writer.choices.chance(10):
+        items = writer.choices.pick((f"{items}, {writer.switch()}", f"({items}), ({writer.switch()})"))
+    writer.line(f"with {items}:")
+    scope.off = turns_off(items, before)
+    inside = writer.block()
+    scope.off = before
     # What is bound in a with block is there afterwards.
     keep(scope, inside)
     if writer.choices.chance(50):
         writer.line(writer.marked(writer.variable(Thing.MATRIX, Thing.SCALAR) or "None"))
+
+
+def _enter_named(writer: Writer, name: str) -> None:
+    """``with`` a switch that a name holds."""
+    scope = writer.scope
+    writer.line(f"with {name}:")
+    entered = scope.entered
+    scope.entered = entered | {name}
+    inside = writer.block()
+    scope.entered = entered
+    keep(scope, inside)
+    writer.line(writer.marked(writer.variable(Thing.MATRIX) or "None"))
+
+
+def turns_off(items: str, before: bool) -> bool:
+    """Whether gradients are off where a switch has been entered, as far as it shows."""
+    if "no_grad" in items or "ng_" in items or "(False)" in items or "mode()" in items or "im_()" in items:
+        return True
+    return before and "enable_grad" not in items
 
 
 def keep(scope: Scope, inside: Scope) -> None:
@@ -264,6 +293,8 @@ def switch_statement(writer: Writer) -> None:
     pick = writer.choices.pick
     enabled, is_enabled = writer.spelling.of("set_grad_enabled"), writer.spelling.of("is_grad_enabled")
     kind = pick(("restored", "off", "on", "flag", "nothing", "finally", "saved"))
+    if kind == "off" and writer.scope.off:
+        kind = "on"
     if kind in {"restored", "finally", "saved"}:
         name = writer.new_name(Thing.FLAG)
         writer.line(f"{name} = {is_enabled}()")
@@ -287,6 +318,7 @@ def switch_statement(writer: Writer) -> None:
         writer.line(f"{writer.spelling.of('no_grad')}()")
     else:
         writer.line(f"{enabled}({kind == 'on'})")
+        writer.scope.off = kind == "off"
     writer.line(writer.marked("None"))
 
 
@@ -330,7 +362,8 @@ def for_loop(writer: Writer) -> None:
     """``for`` over numbers, a loader, a container, parameters, a generator."""
     pick, scope = writer.choices.pick, writer.scope
     generators = [each for each in scope.callables() if each.is_generator]
-    kind = pick(("range", "range", "loader", "list", "parameters", "generator", "enumerate", "zip"))
+    kinds = ["range", "range", "loader", "list", "parameters", "enumerate", "zip", "items"]
+    kind = "generator" if generators and writer.choices.chance(30) else pick(kinds)
     outside = writer.scope
     writer.scope = inner = outside.fork()
     inner.in_loop = True
@@ -363,8 +396,12 @@ def for_loop(writer: Writer) -> None:
             )
             writer.line(writer.marked("p"))
         if writer.choices.chance(30):
-            _guarded(writer, [pick(("p.sub_(0.1)", "p -= 0.1", "p.mul_(0.5)", "p.copy_(p * 2)"))])
+            guarded(writer, [pick(("p.sub_(0.1)", "p -= 0.1", "p.mul_(0.5)", "p.copy_(p * 2)"))])
         writer.depth -= 1
+    elif kind == "items" and first and (held := writer.variable(Thing.DICTIONARY)) is not None:
+        writer.line(f"for _, {first} in {held}.items():")
+        inner.things[first] = Thing.MATRIX
+        tail = first
     elif kind == "generator" and generators and first:
         writer.line(f"for {first} in {writer.applied(pick(generators), 1)}:")
         inner.things[first] = Thing.MATRIX
@@ -409,9 +446,9 @@ def leave(writer: Writer) -> None:
     """``break``, ``continue``, ``return``: on a condition."""
     scope, pick = writer.scope, writer.choices.pick
     ways = []
-    if scope.in_loop:
+    if scope.in_loop and not scope.at_end:
         ways += ["break", "continue"]
-    if scope.may_return:
+    if scope.may_return and not scope.at_end:
         ways.append(given_back(writer))
     if not ways:
         ask(writer)
@@ -461,12 +498,17 @@ def try_block(writer: Writer) -> None:
             writer.line("else:")
             writer.block()
         if kind != "except":
-            writer.line("finally:")
-            writer.block()
+            _at_end(writer)
     else:
-        writer.line("finally:")
-        writer.block()
+        _at_end(writer)
     writer.line(writer.marked(writer.variable(Thing.MATRIX) or "None"))
+
+
+def _at_end(writer: Writer) -> None:
+    writer.line("finally:")
+    before, writer.scope.at_end = writer.scope.at_end, True
+    writer.block()
+    writer.scope.at_end = before
 
 
 def match_block(writer: Writer) -> None:
@@ -482,51 +524,6 @@ def match_block(writer: Writer) -> None:
         writer.block()
     writer.depth -= 1
     writer.line(writer.marked(writer.variable(Thing.MATRIX) or "None"))
-
-
-# --- autograd -------------------------------------------------------------------------
-
-
-def backward(writer: Writer) -> None:
-    """Ask for gradients."""
-    pick = writer.choices.pick
-    kind = pick(("model", "model", "loss", "any"))
-    model = writer.variable(Thing.MODEL, Thing.LINEAR)
-    loss = writer.variable(Thing.SCALAR) if kind == "loss" else None
-    if kind == "model" and model is not None:
-        loss = f"{model}({writer.matrix(1)}).{pick(('sum', 'mean'))}()"
-    loss = loss or f"{writer.operand(2)}.{pick(('sum', 'mean'))}()"
-    kind = pick(("backward", "backward", "retain", "autograd", "grad", "matrix"))
-    torch = writer.spelling.torch
-    leaf = writer.variable(Thing.MATRIX)
-    if kind == "grad" and leaf is not None:
-        lines = [f"{torch}.autograd.grad({loss}, {leaf}, allow_unused=True, retain_graph=True)"]
-        if writer.choices.chance(40):
-            lines = [f"(slope,) = {lines[0]}", writer.marked("slope")]
-    elif kind == "matrix" and leaf is not None:
-        lines = [f"{leaf}.backward({torch}.ones(2, 2), retain_graph=True)"]
-    else:
-        form = {"backward": "{}.backward()", "retain": "{}.backward(retain_graph=True)"}.get(
-            kind, f"{torch}.autograd.backward({{}})"
-        )
-        lines = [form.format(loss)]
-    _guarded(writer, lines, bare=40, block=5)
-
-
-def train_step(writer: Writer) -> None:
-    """What every training script has."""
-    model = writer.held(Thing.MODEL)
-    if not model.isidentifier():
-        model = writer.bind(Thing.MODEL, model)
-    optimizer = writer.variable(Thing.OPTIMIZER)
-    if optimizer is None:
-        optimizer = writer.bind(Thing.OPTIMIZER, f"{writer.spelling.torch}.optim.SGD({model}.parameters(), lr=0.1)")
-    loss = writer.bind(Thing.SCALAR, f"F.mse_loss({model}({writer.matrix(1)}), {writer.matrix(1)})")
-    writer.line(f"{optimizer}.zero_grad()")
-    _guarded(writer, [f"{loss}.backward()"], bare=85, block=5)
-    writer.line(f"{optimizer}.step()")
-    if writer.choices.chance(30):
-        writer.line(f"print({loss}.item())")
 
 
 def in_place(writer: Writer) -> None:
@@ -560,26 +557,8 @@ def in_place(writer: Writer) -> None:
     if local:
         forms += [f"{name} += {other}", f"{name} -= 0.1", f"{name} *= 0.5", f"{name} -= 0.1 * {other}"]
         forms += [f"{name}.data -= 0.1", f"{name} /= 2"]
-    _guarded(writer, [pick(forms)])
+    guarded(writer, [pick(forms)])
     writer.reveal(name)
-
-
-def _guarded(writer: Writer, lines: list[str], bare: int = 25, block: int = 50) -> None:
-    """Lines that may raise: bare, under a switch, or caught."""
-    chosen = writer.choices.below(100)
-    if chosen < block:
-        writer.line(f"with {writer.spelling.of('no_grad')}():")
-        for each in lines:
-            writer.line(f"    {each}")
-    elif chosen < block + bare:
-        for each in lines:
-            writer.line(each)
-    else:
-        writer.line("try:")
-        for each in lines:
-            writer.line(f"    {each}")
-        writer.line("except (RuntimeError, TypeError):")
-        writer.line("    pass")
 
 
 def flags(writer: Writer) -> None:
@@ -597,36 +576,8 @@ def flags(writer: Writer) -> None:
         change = pick(
             (".requires_grad_()", ".requires_grad_(False)", ".detach_()", ".requires_grad = True", ".grad = None")
         )
-        _guarded(writer, [f"{name}{change}"], bare=60, block=5)
+        guarded(writer, [f"{name}{change}"], bare=60, block=5)
         writer.line(writer.marked(name))
-
-
-def evaluate(writer: Writer) -> None:
-    """An evaluation: a model in eval mode, results that become numbers."""
-    model, loader = writer.variable(Thing.MODEL, Thing.LINEAR), writer.variable(Thing.LOADER)
-    if model is None or loader is None:
-        assign_other(writer)
-        return
-    writer.line(f"{model}.eval()")
-    first = next((name for name in ("x", "batch", "sample") if not writer.scope.taken(name)), None)
-    if first is None:
-        return
-    outside, writer.scope = writer.scope, writer.scope.fork()
-    guarded = writer.choices.chance(25)
-    if guarded:
-        writer.line(f"with {writer.switch()}:")
-        writer.depth += 1
-    writer.line(f"for {first}, _ in {loader}:")
-    writer.scope.things[first] = Thing.MATRIX
-    writer.depth += 1
-    name = writer.bind(Thing.MATRIX, f"{model}({writer.matrix(1)})")
-    if writer.choices.chance(40):
-        writer.statement()
-    writer.line(f"print({name}.{writer.choices.pick(('sum().item()', 'argmax(1)', 'detach().sum().item()'))})")
-    writer.depth -= 1
-    if guarded:
-        writer.depth -= 1
-    writer.scope = outside
 
 
 def show(writer: Writer) -> None:
@@ -645,7 +596,7 @@ def augment(writer: Writer) -> None:
         writer.bind(Thing.SCALAR, writer.scalar())
         return
     name = writer.choices.pick(local)
-    _guarded(writer, [f"{name} += {writer.scalar(1)}"], bare=70, block=10)
+    guarded(writer, [f"{name} += {writer.scalar(1)}"], bare=40, block=10)
     writer.reveal(name)
 
 
@@ -691,6 +642,16 @@ def _called(writer: Writer, called: Callable_) -> None:
     writer.depth -= guarded
 
 
+def train(writer: Writer) -> None:
+    """Something that training scripts have."""
+    writer.choices.pick(TRAINING)(writer)
+
+
+def mistake(writer: Writer) -> None:
+    """Something that a rule mends."""
+    writer.choices.pick(MISTAKES)(writer)
+
+
 Statement = Callable[[Writer], None]
 _SIMPLE: tuple[Statement, ...] = (
     nothing,
@@ -720,7 +681,7 @@ _STATEMENTS: tuple[Statement, ...] = (
     *(while_loop,) * 2,
     *(try_block,) * 3,
     *(match_block,) * 2,
-    *(train_step,) * 3,
-    *(evaluate,) * 3,
     *(define,) * 12,
+    *(train,) * 9,
+    *(mistake,) * 3,
 )

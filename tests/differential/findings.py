@@ -1,0 +1,144 @@
+"""Compares what rules say of a program with its runs: where they must speak, and where they may not."""
+
+from __future__ import annotations
+
+import re
+
+from flake8_nograd.differentiating import asks_for_the_mode
+from flake8_nograd.facts import Backward, FileFacts, Leaf, Manner, Write
+from flake8_nograd.grad import Answer, GradMode
+from flake8_nograd.rule import Finding, Rule
+from flake8_nograd.source import Source
+
+from .claims import CUT_BY, LEAF, NO_GRAPH, Comparison, Wrong
+from .lines import stands_on
+from .running import Run
+
+FREEZES = re.compile(r"requires_grad_\(\w|\.requires_grad = (?!True)")
+"""NGR301 is silent on weights of models, by its choice, in files that freeze some."""
+
+Lines = dict[object, int]
+Spoken = list[tuple[Rule, Finding]]
+
+
+def compare_findings(
+    found: Comparison, source: Source, facts: FileFacts, lines: Lines, runs: list[Run], spoken: Spoken
+) -> None:
+    """Rules speak only where torch fails, or records a graph; and wherever it fails, by known facts."""
+    # The lines are at hand for the rows; the provider of positions costs more than the analysis.
+    rows = {each.anchor: lines.get(each.place.statement, 0) for each in facts.backwards}
+    rows.update((each.anchor, lines.get(each.place.statement, 0)) for each in facts.writes)
+    places: dict[str, set[int]] = {}
+    for rule, finding in spoken:
+        found.findings[rule.code] += 1
+        line = rows.get(finding.anchor, 0)
+        places.setdefault(rule.code, set()).add(line)
+        if rule.code == "NGR201":
+            _check_no_graph(found, line, finding.also, lines, runs)
+        elif rule.code == "NGR301":
+            _check_leaf(found, line, runs)
+        elif rule.code in {"NGR101", "NGR102"}:
+            place = source.range_of(finding.anchor)
+            _check_recorded(found, rule.code, facts, lines, range(place.line, place.end_line + 1), runs)
+    _check_backwards_missed(found, facts, lines, runs, places)
+    _check_writes_missed(found, facts, lines, runs, places)
+
+
+def _check_no_graph(found: Comparison, line: int, also: object, lines: Lines, runs: list[Run]) -> None:
+    found.judged["NGR201"] += any(done.completed(line) > 0 or done.failures.get(line) for done in runs)
+    for done in runs:
+        if done.completed(line) > 0:
+            found.wrong.append(Wrong("NGR201", f"line {line}", "no graph", "backward does not fail"))
+    # Where ways met, the place is that of one of them.
+    seen = [{cut for _, cut in cuts} for done in runs if done.failures.get(line) for cuts in done.cuts.get(line, [])]
+    if seen and not any(stands_on(lines, also, ways) for ways in seen):
+        found.wrong.append(
+            Wrong("NGR201", f"line {line}", "made under no-grad there", f"on {sorted(set().union(*seen))}")
+        )
+
+
+def _check_leaf(found: Comparison, line: int, runs: list[Run]) -> None:
+    failed = any(done.failures.get(line) for done in runs)
+    completed = any(done.completed(line) > 0 for done in runs)
+    found.judged["NGR301"] += failed or completed
+    if completed and not failed:
+        found.wrong.append(Wrong("NGR301", f"line {line}", "a leaf changed in place", "it does not fail"))
+
+
+def _check_recorded(
+    found: Comparison, code: str, facts: FileFacts, lines: Lines, region: range, runs: list[Run]
+) -> None:
+    """At least one forward pass in the region records a graph, in one of the runs."""
+    recorded = [each for done in runs for number in region for each in done.forwards.get(number, [])]
+    # A run that an error ended has not come to all callers: then what is so for each of them can be judged.
+    ended = any(done.error is not None for done in runs)
+    interrupted = any(done.raised[number] for done in runs for number in region)
+    certain = all(
+        each.place.grad is GradMode.ON and each.frozen is Answer.NO
+        for each in facts.forwards
+        if lines.get(each.place.statement, 0) in region
+    )
+    if not recorded or (ended and not any(recorded) and (interrupted or not certain)):
+        return
+    found.judged[code] += 1
+    if not any(recorded):
+        found.wrong.append(Wrong(code, f"line {region[0]}", "a graph is recorded", "none is"))
+
+
+def _check_backwards_missed(
+    found: Comparison, facts: FileFacts, lines: Lines, runs: list[Run], places: dict[str, set[int]]
+) -> None:
+    known = {lines.get(each.place.statement, 0): each for each in facts.backwards}
+    for line, message in _failed(runs):
+        if NO_GRAPH not in message:
+            continue
+        row = known.get(line)
+        if row is None:
+            found.wrong.append(Wrong("backward", f"line {line}", "nothing", "it fails"))
+            continue
+        speaks = line in places.get("NGR201", ())
+        if any(cuts for done in runs for cuts in done.cuts.get(line, [])):
+            found.failures["NGR201"] += 1
+            found.foreseen["NGR201"] += speaks
+        # It is silent, by its choice, where a function asks for the mode itself.
+        if _is_cut(row) and not speaks and not asks_for_the_mode(facts, row.place.function):
+            found.wrong.append(Wrong("NGR201", f"line {line}", "nothing", "backward fails, by known facts"))
+
+
+def _is_cut(row: Backward) -> bool:
+    """Whether the facts say that it was made without a graph, by a switch."""
+    target = row.target
+    if target.requires_grad is Answer.NO:
+        return target.cut is not None and target.cut.how in CUT_BY
+    view = target.is_view and target.requires_grad is Answer.UNKNOWN and target.made_at is not None
+    return view and target.made_under in {GradMode.OFF, GradMode.INFERENCE}
+
+
+def _check_writes_missed(
+    found: Comparison, facts: FileFacts, lines: Lines, runs: list[Run], places: dict[str, set[int]]
+) -> None:
+    known = {lines.get(each.place.statement, 0): each for each in facts.writes}
+    for line, message in _failed(runs):
+        if not LEAF.search(message):
+            continue
+        row = known.get(line)
+        speaks = line in places.get("NGR301", ())
+        found.failures["NGR301"] += 1
+        found.foreseen["NGR301"] += speaks
+        if row is None:
+            found.wrong.append(Wrong("write", f"line {line}", "nothing", "it fails"))
+        elif _is_a_leaf(row) and not speaks and not _may_be_frozen(found, row):
+            found.wrong.append(Wrong("NGR301", f"line {line}", "nothing", "the write fails, by known facts"))
+
+
+def _is_a_leaf(row: Write) -> bool:
+    known = row.place.grad is GradMode.ON and row.target.requires_grad is Answer.YES
+    return known and row.target.is_leaf is Answer.YES and row.manner is not Manner.DATA
+
+
+def _may_be_frozen(found: Comparison, row: Write) -> bool:
+    return row.target.leaf in {Leaf.PARAMETERS, Leaf.ATTRIBUTE} and bool(FREEZES.search(found.program.text))
+
+
+def _failed(runs: list[Run]) -> set[tuple[int, str]]:
+    return {(line, message) for done in runs for line, messages in done.failures.items() for message in messages}
