@@ -136,8 +136,13 @@ def _belongs_to_caller(facts: FileFacts, each: Forward) -> bool:
         return False
     if each.evaluated is not Evaluated.HERE:
         return not (_over_evaluation_data(each) and _trains_itself(facts, owner))
-    over_loader = any(loop.iterates.kind is Kind.LOADER for loop in each.place.loops)
-    return not (over_loader or _trains_itself(facts, owner))
+    over_loader = any(_goes_through_loader(loop) for loop in each.place.loops)
+    return not (over_loader or _trains_itself(facts, owner) or _resumes_training(facts, each))
+
+
+def _goes_through_loader(loop: Loop) -> bool:
+    """Whether it goes through a loader, perhaps one of several, or counted: ``enumerate(loader)``."""
+    return loop.iterates.kind is Kind.LOADER or naming.sounds_like_loader(loop.iterates.label)
 
 
 def _runs_itself(facts: FileFacts, each: Forward) -> Class | None:
@@ -162,6 +167,17 @@ def _says_it_is_a_module(facts: FileFacts, owner: Class) -> bool:
 def _trains_itself(facts: FileFacts, owner: Class) -> bool:
     """Whether a method of the module goes back through a loss: it decides about gradients itself, not its callers."""
     return any(each.place.function is not None and each.place.function.owner is owner for each in facts.backwards)
+
+
+def _resumes_training(facts: FileFacts, each: Forward) -> bool:
+    """Whether the function puts the model, or the whole it is a part of, back in training mode afterwards."""
+    path = each.model.label + "."
+    switches = [
+        switch.training
+        for switch in facts.mode_switches
+        if switch.place.function is each.place.function and path.startswith(f"{switch.model.label}.")
+    ]
+    return switches[-1:] == [Answer.YES]
 
 
 def _evaluates(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
@@ -248,7 +264,7 @@ def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
     ):
         # Only a method whose result is used as a tensor runs the model.
         return False
-    if each.discarded and (each.method not in {"__call__", "forward"} or not each.place.loops) and each.via is None:
+    if each.discarded and each.via is None and (each.method not in {"__call__", "forward"} or _is_hooked(facts, each)):
         # A hook takes what it wants of it, gradients perhaps; or it is no forward pass.
         return False
     if each.evaluated is Evaluated.CONSTRUCTOR:
@@ -265,11 +281,30 @@ def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         return False
     if leaves and not _over_data(each) and function is not None:
         # A tensor with its graph is what the function is for: its callers may differentiate it.
-        if not naming.sounds_like_evaluation(function.name) or _is_filled_in(function) or _runs_itself(facts, each):
+        if not _is_only_stored(each, uses) and (
+            not naming.sounds_like_evaluation(function.name) or _is_filled_in(function) or _runs_itself(facts, each)
+        ):
             return False
         if each.method not in {"__call__", "forward"} and not any(_is_tensor(use) for use in uses):
             return False
     return not any(_hands_on_a_loss(use) or _attacks(use) for use in uses)
+
+
+def _is_only_stored(each: Forward, uses: list[Use]) -> bool:
+    """Whether an evaluation is looked at here, and what stays of it with its graph in an object is for the next one."""
+    return (
+        each.evaluated is Evaluated.HERE
+        and all(
+            use.purpose not in {Purpose.RETURNED, Purpose.YIELDED} or use.value.requires_grad is Answer.NO
+            for use in uses
+        )
+        and any(use.purpose is Purpose.VALUE for use in uses)
+    )
+
+
+def _is_hooked(facts: FileFacts, each: Forward) -> bool:
+    """Whether the file hooks into a module, and the pass stands in no loop, where a hook would keep all of them."""
+    return not each.place.loops and any(call.api[1:] in torch_api.FORWARD_HOOK_REGISTRARS for call in facts.calls)
 
 
 def _over_data(each: Forward) -> bool:

@@ -32,7 +32,7 @@ def _any(words: tuple[str, ...], table: frozenset[str]) -> bool:
     return not table.isdisjoint(words)
 
 
-def _is_class(name: str) -> bool:
+def sounds_like_class(name: str) -> bool:
     """Whether a name is written as classes and constants are: ``ResNet``, ``G``, ``MODEL``."""
     last = name.rpartition(".")[2].lstrip("_")
     return last.isupper() or (last[:1].isupper() and "_" not in last)
@@ -85,7 +85,7 @@ def sounds_like_model(name: str) -> bool:
     words = words_of(name)
     if len(words) > 1 and words[-1] in FEATURE_MODEL_WORDS and words[-2] in FEATURE_WORDS:
         words = (*words[:-2], words[-1])
-    if not words or _is_class(name) or words[0] in MAKING_WORDS or _any(words, NOT_MODEL_WORDS):
+    if not words or sounds_like_class(name) or words[0] in MAKING_WORDS or _any(words, NOT_MODEL_WORDS):
         return False
     while len(words) > 1 and (words[-1] in MODEL_QUALIFIERS - MODEL_WORDS or len(words[-1]) <= 2):
         if words[-1] in MODEL_WORDS:
@@ -201,7 +201,7 @@ def _is_set(words: tuple[str, ...], nouns: frozenset[str]) -> bool:
 def sounds_like_loader(name: str) -> bool:
     """``loader``, ``train_loader``, ``val_dl``, ``trainloader``, ``batches``, ``loaders['val']``; not ``max_iter``."""
     words = _set_words(name)
-    if not _is_class(name) and _is_set(words, LOADER_WORDS):
+    if not sounds_like_class(name) and _is_set(words, LOADER_WORDS):
         return True
     return words[-1:] == ("iter",) and _any(words, EVALUATION_WORDS | TRAINING_WORDS | {"data", "loader"})
 
@@ -349,7 +349,7 @@ _LOSS_FUSED = re.compile(r"^[a-z]*loss[a-z]?$")
 def sounds_like_loss(name: str) -> bool:
     """``loss``, ``total_loss``, ``lossG``, ``loss_d``, ``errD``; not ``loss_fn``, ``MSELoss``."""
     words = words_of(name)
-    if not words or _is_class(name) or words[0] in MAKING_WORDS or _any(words, NOT_LOSS_WORDS):
+    if not words or sounds_like_class(name) or words[0] in MAKING_WORDS or _any(words, NOT_LOSS_WORDS):
         return False
     return words[-1] in LOSS_WORDS or words[0] in LOSS_WORDS or any(_LOSS_FUSED.match(word) for word in words)
 
@@ -363,7 +363,7 @@ NOT_CRITERION_WORDS = _words("name type weight weights cfg config args kwargs cl
 def sounds_like_criterion(name: str) -> bool:
     """``criterion``, ``criterionGAN``, ``loss_fn``; not ``loss``, ``l1_loss``, which as often are values."""
     words = words_of(name)
-    if not words or words[0] in MAKING_WORDS or _is_class(name) or _any(words, NOT_CRITERION_WORDS):
+    if not words or words[0] in MAKING_WORDS or sounds_like_class(name) or _any(words, NOT_CRITERION_WORDS):
         return False
     return _any(words, CRITERION_WORDS) or (_any(words, LOSS_WORDS) and words[-1] in COMPUTING_WORDS)
 
@@ -378,7 +378,7 @@ NOT_OPTIMIZER_WORDS = _words("""
 def sounds_like_optimizer(name: str) -> bool:
     """``optimizer``, ``optimizerD``, ``opt_g``, ``actor_optim``; not ``optimizer_name``, nor ``opt``: command lines."""
     words = words_of(name)
-    if not words or _is_class(name) or words[0] in MAKING_WORDS or _any(words, NOT_OPTIMIZER_WORDS):
+    if not words or sounds_like_class(name) or words[0] in MAKING_WORDS or _any(words, NOT_OPTIMIZER_WORDS):
         return False
     if _any(words, OPTIMIZER_WORDS):
         return True
@@ -416,7 +416,7 @@ def sounds_like_no_grad(name: str) -> bool:
     A class may be a model ``ForInference``.
     """
     words = words_of(name)
-    if _is_class(name) and words[-1:] == ("inference",):
+    if sounds_like_class(name) and words[-1:] == ("inference",):
         words = words[:-1]
     return _NO_GRAD.search("_".join(words)) is not None
 

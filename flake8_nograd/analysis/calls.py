@@ -74,7 +74,7 @@ class Calls:
             return replace(callee, kind=Kind.FUNCTION, definitions=())
         if callee.kind is Kind.FUNCTION and callee.shift is not None:
             return self._shifted(node, callee, callee.shift, given)
-        if callee.kind is Kind.MODEL:
+        if callee.kind is Kind.MODEL or self._is_module_of_another_file(callee):
             return self.models.forward(node, callee, "__call__", given)
         if callee.kind is Kind.CRITERION:
             self.rows.handed_on(node, callee.label, given, known=True)
@@ -87,14 +87,24 @@ class Calls:
         if callee.either:
             first, *others = (self.library.call(node, each, given) for each in sorted(callee.either))
             return reduce(or_, others, first)
-        return self._unknown(node, callee.label, given)
+        return self._unknown(node, callee, given)
+
+    def _is_module_of_another_file(self, callee: Abstract) -> bool:
+        """Whether ``self`` is called, whose class puts itself in a mode: what makes it a module is in another file."""
+        if callee.kind is not Kind.INSTANCE or callee.label != "self":
+            return False
+        owner = self.context.here.owner
+        known = self.context.known.classes.get(owner) if owner is not None else None
+        if owner is None or known is None:
+            return False
+        return "self" in known.retrains and self.context.method(owner, "__call__") is None
 
     def _shifted(self, node: cst.Call, callee: Abstract, shift: Shift, given: Arguments) -> Abstract:
         """Call what a switch was wrapped around: ``torch.enable_grad()(closure)()``."""
         state = self.context.state
         outside = state.mode
         state.mode = outside.then(shift)
-        result = self._unknown(node, callee.label, given)
+        result = self._unknown(node, callee, given)
         state.mode = outside
         return result
 
@@ -112,10 +122,12 @@ class Calls:
                     learned.wraps = shift if learned.wraps is None else learned.wraps | shift
                     return
 
-    def _unknown(self, node: cst.Call, name: str, given: Arguments) -> Abstract:
+    def _unknown(self, node: cst.Call, callee: Abstract, given: Arguments) -> Abstract:
         context = self.context
+        name = callee.label
         if naming.sounds_like_model(name) and not self._makes(name, given):
-            return self.models.forward(node, Abstract(label=name), "__call__", given)
+            model = Abstract(label=name, training=callee.training)
+            return self.models.forward(node, model, "__call__", given)
         self.rows.call(node, name, UNKNOWN, given)
         self.rows.handed_on(node, name, given)
         return Abstract(

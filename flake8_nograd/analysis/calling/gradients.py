@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from ... import naming
+from ... import naming, torch_api
 from ...facts import Backward, Differentiation, Evaluated, Kind, Leaf, ModeSwitch, Purpose
 from ...grad import Answer, GradMode
 from ..collected import Arguments, flat
@@ -84,6 +84,8 @@ class Gradients:
             return UNKNOWN
         if receiver.kind is Kind.UNKNOWN and (given.is_statement or naming.sounds_like_model(receiver.label)):
             context.evidence(receiver.label)
+        if receiver.kind is Kind.UNKNOWN and not receiver.label:
+            context.evidence(_of_chain(node))
         context.recorder.write(ModeSwitch(node, context.place(), receiver.fact(), answer))
         if receiver.label:
             context.put("training", receiver.label, answer)
@@ -149,3 +151,17 @@ class Gradients:
         known = attributes.get(name.constant)
         attributes[name.constant] = buffer if known is None else known | buffer
         context.state.names[f"self.{name.constant}"] = buffer
+
+
+def _of_chain(node: cst.Call) -> str:
+    """The path at the root of ``net.to(device).eval()``: nothing but a module has both methods."""
+    inner: cst.BaseExpression = node
+    while isinstance(inner, cst.Call) and isinstance(inner.func, cst.Attribute):
+        if inner.func.attr.value not in torch_api.MODULE_RETURNS_SELF:
+            return ""
+        inner = inner.func.value
+    parts: list[str] = []
+    while isinstance(inner, cst.Attribute):
+        parts.append(inner.attr.value)
+        inner = inner.value
+    return ".".join(reversed([*parts, inner.value])) if isinstance(inner, cst.Name) else ""

@@ -12,7 +12,7 @@ from ...grad import KEEP, Answer, GradMode, Shift
 from ..collected import Arguments, flat, forwards_of
 from ..context import Context
 from ..switching import OFF, switch_of
-from ..value import NONE, PLAIN, UNKNOWN, Abstract, Leaving, computed, detached, nameless, replace
+from ..value import NONE, NOT_SET, PLAIN, UNKNOWN, Abstract, Leaving, Setting, computed, detached, nameless, replace
 from .builtin_functions import BuiltinFunctions
 from .functions import Functions
 from .gradients import Gradients
@@ -84,7 +84,21 @@ class Library:
         self.rows.handed_on(node, name, given)
         if name in torch_api.SELF_GUARDED_CALLABLES:
             return Abstract(api="", kind=Kind.UNKNOWN, made_at=node)
-        return Abstract(forwards=forwards_of(given.all()), made_under=mode, made_at=node, identity=frozenset({node}))
+        return Abstract(
+            forwards=forwards_of(given.all()),
+            made_under=mode,
+            made_at=node,
+            identity=frozenset({node}),
+            training=self._wrapped(last, given),
+        )
+
+    def _wrapped(self, maker: str, given: Arguments) -> Setting:
+        """What a model is in around which an object of another file is made: ``Wrapper(model)``."""
+        first = given.at(0)
+        if first is None or first.kind is not Kind.MODEL or not naming.sounds_like_class(maker):
+            return NOT_SET
+        setting = self.context.training(first)
+        return setting if setting.answer is Answer.NO else NOT_SET
 
     def _torch(self, node: cst.Call, name: str, last: str, given: Arguments, mode: GradMode) -> Abstract:
         context = self.context

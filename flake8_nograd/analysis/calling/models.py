@@ -116,10 +116,11 @@ class Models:
             if name in torch_api.MODULE_FREEZES and model.label and not given.all():
                 context.put("frozen", model.label, torch_api.MODULE_FREEZES[name])
             return UNKNOWN
-        if name in torch_api.SELF_GUARDED_METHODS:
+        first = given.at(0)
+        if name in torch_api.SELF_GUARDED_METHODS and not (name == "encode" and first and first.kind is Kind.TENSOR):
+            # What sentence-transformers encodes are sentences.
             self.rows.call(node, f".{name}", model, given)
             return replace(DATA, cut=Cut(Loss.NO_GRAD, node))
-        first = given.at(0)
         if name == "run" and first is not None and first.is_none:
             # session.run(None, feed): ONNX Runtime's, which gives arrays of all outputs
             # (https://onnxruntime.ai/docs/api/python/api_summary.html).
