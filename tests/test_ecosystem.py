@@ -391,7 +391,14 @@ def test_silence_is_excused_where_the_guard_stands_elsewhere() -> None:
                     return self.teacher(x)
     """
     assert excuse_of(forward) is Excuse.FORWARD
-    assert excuse_of(forward.replace("def forward", "def embed")) is Excuse.NONE
+    embed = forward.replace("def forward", "def embed")
+    assert excuse_of(embed) is Excuse.OWN
+    assert excuse_of(embed.replace("nn.Module", "Trainer")) is Excuse.NONE
+    assert excuse_of(embed.replace("return self.teacher", "return teacher")) is Excuse.NONE
+    assert excuse_of(embed.replace("return self", "y = self") + "                self.teacher.train()\n") is Excuse.NONE
+    assert excuse_of(embed.replace("return self", "for y in x: self")) is Excuse.NONE
+    entered = generate.replace("return model", "with model.disable_adapter(): return model")
+    assert excuse_of(entered) is Excuse.ITSELF
 
 
 FROZEN_TEACHER = """

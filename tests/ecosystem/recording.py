@@ -42,6 +42,7 @@ class Excuse(Enum):
     FRAMEWORK = "a framework calls it without gradients"
     ITSELF = "what it calls turns gradients off itself"
     FROZEN = "the model is frozen, and what it is given needs no gradients"
+    OWN = "a module runs itself or its parts: its callers decide about gradients"
     FORWARD = "a module's forward pass: what it puts in evaluation mode is frozen, not evaluated"
 
 
@@ -125,7 +126,8 @@ class Recording:
             return False
         callee = dotted(node.func)
         last = callee.rpartition(".")[2] if callee else ""
-        if last in _NOT_FORWARD:
+        if last in _NOT_FORWARD or isinstance(self.guards.parents.get(node), ast.withitem):
+            # ``with model.disable_adapter():`` runs nothing.
             return False
         if isinstance(node.func, ast.Attribute) and (node.func.attr == "forward" or self._is_model(node.func.value)):
             return True
@@ -244,7 +246,24 @@ class Recording:
             return Excuse.FRAMEWORK
         if function.name == "forward" and bases:
             return Excuse.FORWARD
+        if any((dotted(base) or "").endswith("Module") for base in bases) and self._runs_itself(function, scope):
+            return Excuse.OWN
         return Excuse.CALLERS if self._guarded_by_callers(function, place, frozenset()) else Excuse.NONE
+
+    def _runs_itself(self, function: FunctionNode, scope: Scope) -> bool:
+        """Whether a method of a module runs it, or parts of it, once, and does not train it afterwards."""
+        trains = any(
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in {"train", "backward"}
+            and not _evaluates(node)
+            for node in _own(function)
+        )
+        own = all(
+            isinstance(node, ast.Call) and (dotted(node.func) or "").split(".")[0] == "self"
+            for node in self.inside(scope)
+        )
+        return own and not trains and not self._has_loop(scope)
 
     def _guarded_by_callers(
         self, function: FunctionNode, place: tuple[int, int | None], seen: frozenset[FunctionNode]
