@@ -264,8 +264,10 @@ def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
     ):
         # Only a method whose result is used as a tensor runs the model.
         return False
-    if each.discarded and each.via is None and (each.method not in {"__call__", "forward"} or _is_hooked(facts, each)):
+    if each.discarded and each.via is None and not each.place.loops and not _is_for_nothing_else(facts, each):
         # A hook takes what it wants of it, gradients perhaps; or it is no forward pass.
+        return False
+    if each.discarded and each.via is None and each.method not in {"__call__", "forward"}:
         return False
     if each.evaluated is Evaluated.CONSTRUCTOR:
         # A model that its owner put in eval mode may be a feature extractor that gradients pass through.
@@ -302,9 +304,10 @@ def _is_only_stored(each: Forward, uses: list[Use]) -> bool:
     )
 
 
-def _is_hooked(facts: FileFacts, each: Forward) -> bool:
-    """Whether the file hooks into a module, and the pass stands in no loop, where a hook would keep all of them."""
-    return not each.place.loops and any(call.api[1:] in torch_api.FORWARD_HOOK_REGISTRARS for call in facts.calls)
+def _is_for_nothing_else(facts: FileFacts, each: Forward) -> bool:
+    """Whether the very model that was put in evaluation mode is run, and the file hooks into no module."""
+    put = any(switch.model.label == each.model.label for switch in facts.mode_switches)
+    return put and not any(call.api[1:] in torch_api.FORWARD_HOOK_REGISTRARS for call in facts.calls)
 
 
 def _over_data(each: Forward) -> bool:
