@@ -283,9 +283,10 @@ def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         return False
     if leaves and not _over_data(each) and function is not None:
         # A tensor with its graph is what the function is for: its callers may differentiate it.
-        if not _is_only_stored(each, uses) and (
-            not naming.sounds_like_evaluation(function.name) or _is_filled_in(function) or _runs_itself(facts, each)
-        ):
+        named = naming.sounds_like_evaluation(function.name) or (
+            each.evaluated is Evaluated.HERE and naming.sounds_like_inference(function.name)
+        )
+        if not _is_only_stored(each, uses) and (not named or _is_filled_in(function) or _runs_itself(facts, each)):
             return False
         if each.method not in {"__call__", "forward"} and not any(_is_tensor(use) for use in uses):
             return False
@@ -366,6 +367,8 @@ def _callees_of_differentiating(facts: FileFacts) -> frozenset[Function]:
 
 def _is_tensor(use: Use) -> bool:
     """Whether only tensors, or what is computed of them, are used so."""
+    if use.purpose is Purpose.CALL:
+        return use.callee in torch_api.TAKING_TENSORS
     return use.purpose is Purpose.VALUE and (
         use.callee in {"detach", "data", "cpu"}
         or use.callee in torch_api.PLAIN_METHODS

@@ -264,6 +264,20 @@ def sounds_like_evaluation(name: str) -> bool:
     return words[0] in SHOWING_VERBS and words[-1] in SHOWN_NOUNS
 
 
+INFERRING_VERBS = _words("""
+    classify detect segment recognize recognise transcribe translate caption forecast synthesize upscale colorize
+    inpaint act
+""")
+INFERRED_NOUNS = _words("action actions")
+
+
+@cache
+def sounds_like_inference(name: str) -> bool:
+    """Of a function that puts its model in evaluation mode: ``classify``, ``detect_faces``, ``select_action``."""
+    words = words_of(name)
+    return bool(words) and (words[0] in INFERRING_VERBS or words[-1] in INFERRED_NOUNS)
+
+
 @cache
 def sounds_like_training(name: str) -> bool:
     """``train``, ``fit``, ``training_step``, ``update_critic``; not ``update_metrics``, ``evaluate_training_set``."""

@@ -278,6 +278,10 @@ SHARED_WITH_OTHERS: frozenset[str] = _words("""
 OF_TENSORS_ALONE: frozenset[str] = (VIEW_METHODS | MAYBE_VIEW_METHODS | DIFFERENTIABLE_METHODS) - SHARED_WITH_OTHERS
 """Methods that say that what they are called on is a tensor."""
 
+TAKING_TENSORS: frozenset[str] = _words("torchvision.utils.save_image torchvision.utils.make_grid")
+"""Functions that raise unless they are given tensors
+(https://docs.pytorch.org/vision/stable/_modules/torchvision/utils.html)."""
+
 _DIFFERENTIABLE_OR_SAME = DIFFERENTIABLE_FUNCTIONS | MAYBE_VIEW_FUNCTIONS
 _DIFFERENTIABLE_MODULES = ("torch.nn.functional.", "torch.special.", "torch.linalg.", "torch.fft.")
 NOT_DIFFERENTIABLE_WITHIN: frozenset[str] = _words("""

@@ -403,7 +403,7 @@ def test_silence_is_excused_where_the_guard_stands_elsewhere() -> None:
 
 FROZEN_TEACHER = """
     import torch
-    class A(nn.Module):
+    class A(Distiller):
         def __init__(self, teacher):
             self.teacher = teacher
             for p in self.teacher.parameters():
@@ -444,7 +444,7 @@ def test_a_graph_is_recorded_of_a_model_that_is_not_frozen_or_by_what_it_is_give
 
 
 def test_what_one_class_freezes_is_not_frozen_in_another() -> None:
-    other = FROZEN_TEACHER.replace("        def targets", "    class B(nn.Module):\n        def targets")
+    other = FROZEN_TEACHER.replace("        def targets", "    class B(Distiller):\n        def targets")
     assert excuse_of(other) is Excuse.NONE
 
 

@@ -38,6 +38,11 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
         "max_iter n_iter iter num_batches loader_path get_loader make_dataloader DataLoader x data batch_size "
         "len_loader batches_done loader_cls",
     ),
+    naming.sounds_like_class: ("ResNet G MODEL nn.Linear _Net", "resnet MODEL_name model Net_1 self.net"),
+    naming.sounds_like_inference: (
+        "classify detect_faces select_action get_action act transcribe",
+        "evaluate describe action_space train encode detector",
+    ),
     naming.sounds_like_evaluation_step: (
         "eval_step validation_step test_step val_step",
         "step train_step training_step train_eval_step evaluate test_steps_per_epoch",
@@ -99,7 +104,8 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
     naming.sounds_like_no_grad: (
         "no_grad utils.no_grad nograd torch_no_grad eval_mode inference_context smart_inference_mode evaluating "
         "eval_decorator disable_grad set_grad without_gradients inference maybe_no_grad grad_ctx NoGrad evalMode",
-        "train_mode run_model evaluate model open autocast wraps property medieval_model inference_step",
+        "train_mode run_model evaluate model open autocast wraps property medieval_model inference_step "
+        "NetForInference",
     ),
     naming.sounds_like_attack: (
         "attack pgd_attack fgsm adversary perturb adapt compute_saliency gradcam gradient_penalty PGD "

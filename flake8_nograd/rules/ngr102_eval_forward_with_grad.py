@@ -7,7 +7,10 @@ on: the result requires gradients all the same.
 Tests that pytest or unittest collect are left alone: they often want the
 gradients, or do not care. So are scripts that run a model on noise to see its
 shape, functions that read `.grad_fn`, and those that make something in their
-input require gradients. A private method (`_predict`) that returns a tensor
+input require gradients. A module that runs itself or its parts leaves gradients
+to its callers, unless it trains, or is put back in training mode at the end. A
+result that is returned with its graph counts where the function is named for
+evaluation or inference. A private method (`_predict`) that returns a tensor
 and has no caller in the file is taken to be called by a class in another file,
 which decides about gradients; a public one is taken to be called with
 gradients on.
