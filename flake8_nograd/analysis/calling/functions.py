@@ -63,7 +63,12 @@ class Functions:
         known = context.known.functions.get(definition)
         learned = context.learned.functions.get(definition)
         name = definition.name.value if isinstance(definition, cst.FunctionDef) else "<lambda>"
+        outside = context.state.mode
+        if callee.shift is not None:
+            # torch.enable_grad()(attack)(x): the call is made under it.
+            context.state.mode = outside.then(callee.shift)
         self.rows.call(node, name, callee.bound or UNKNOWN, given, definition)
+        context.state.mode = outside
         if learned is None:
             return UNKNOWN
         context.called(definition, shift=callee.shift or KEEP)
@@ -78,7 +83,6 @@ class Functions:
             self._left_behind(node, known, bound, given, paths)
         if known is None or known.returns is None:
             return Abstract(forwards=forwards_of(given.all()), made_at=node)
-        outside = context.state.mode
         if callee.shift is not None:
             # torch.no_grad()(step)(x): brings the mode back itself.
             context.state.mode = outside.then(callee.shift)
