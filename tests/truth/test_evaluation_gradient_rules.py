@@ -160,7 +160,7 @@ def test_torch_func_is_right_in_both(mode: Callable[[], AbstractContextManager[o
 def test_the_fix_of_the_outer_block_lets_the_inner_one_work() -> None:
     code = example("NGR205")
     assert quotes("NGR205", RuntimeError, lambda: called(code, "attack", model(), F.cross_entropy, X, Y))
-    clean, attacked = called(mended(code, unsafe=True), "attack", model(), F.cross_entropy, X, Y)  # type: ignore[misc]
+    clean, attacked = called(mended(code, unsafe=False), "attack", model(), F.cross_entropy, X, Y)  # type: ignore[misc]
     assert not torch.equal(clean, attacked)
     assert not clean.requires_grad
 

@@ -4,6 +4,7 @@
 same, end with the same parameters, and record none of those.
 ``programs/unsafe``: the same, with the unsafe fixes only.
 ``programs/unmended``: nobody knows how to mend them, and nothing is tried.
+``programs/lost``: the same, of evaluations that a switch does not reach.
 ``programs/updates``: torch refuses to run them; after the fixes their parameters are what the hand computes.
 ``programs/legitimate``: they need every gradient that they ask for, and nothing is said of them.
 """
@@ -193,6 +194,19 @@ def test_what_has_no_fix_gets_none(program: str) -> None:
     assert result.source.text == before
     assert ran(before).error == ""
     assert ran(before).in_evaluation > 0
+
+
+@both_kinds
+@each_of("lost", "lost")
+def test_a_switch_that_was_lost_reaches_the_evaluation(program: str, unsafe: bool) -> None:
+    before = text_of(program)
+    result = mended(before, unsafe=unsafe)
+    assert {each.code for each in result.fixed} & {"NGR403", "NGR407"}
+    assert result.remaining == ()
+    after = ran(result.source.text)
+    assert ran(before).in_evaluation > 0
+    assert_the_same(ran(before), after)
+    assert after.in_evaluation == 0
 
 
 # --- Updates by hand ------------------------------------------------------------------

@@ -11,7 +11,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from flake8_nograd.engine import fix
 from flake8_nograd.rules import all_rules
+from flake8_nograd.source import Source
 
 PAGES = {rule.code: " ".join(rule.documentation.split()) for rule in all_rules()}
 
@@ -77,6 +79,38 @@ def test_in_place_the_leaf_stays_and_other_names_see_it() -> None:
     assert w.is_leaf
     assert w.requires_grad
     assert other is w
+
+
+FIT = """
+import torch
+
+
+def fit(x, y, steps):
+    w = torch.ones(2, requires_grad=True)
+    for _ in range(steps):
+        loss = (x @ w - y).pow(2).sum()
+        loss.backward()
+        w = w - 0.1 * w.grad
+    return w
+"""
+
+
+def fitted(text: str, steps: int) -> Tensor:
+    names: dict[str, Callable[[Tensor, Tensor, int], Tensor]] = {}
+    exec(compile(text, "program", "exec"), names)
+    return names["fit"](torch.eye(2), torch.zeros(2), steps)
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
+def test_the_safe_fix_computes_the_same_in_one_turn_and_mends_more() -> None:
+    result = fix(Source.of(FIT))
+    assert [each.code for each in result.fixed] == ["NGR302"]
+    before, after = fitted(FIT, 1), fitted(result.source.text, 1)
+    assert torch.equal(before, after)
+    assert before.requires_grad
+    assert after.requires_grad
+    assert quotes("NGR302", lambda: fitted(FIT, 2))
+    assert fitted(result.source.text, 2).is_leaf
 
 
 # --- NGR303: a loop binds its variable ------------------------------------------------
