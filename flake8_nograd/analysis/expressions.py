@@ -438,12 +438,12 @@ class Expressions:
         for argument in node.args:
             if isinstance(argument.value, cst.GeneratorExp):
                 # sum(...), list(...) and most others run it at once.
-                value = self._comprehension(argument.value, lazy=waits)
+                value = self._comprehension(argument.value, lazy=waits and not argument.star)
             else:
                 value = self.of(argument.value)
             if argument.star:
                 given.starred = True
-                given.positional.append(replace(value, label=""))
+                given.positional.append(replace(value, label="", lazy=None))
             elif argument.keyword is not None:
                 given.keywords[argument.keyword.value] = value
             else:

@@ -82,7 +82,9 @@ def result_of(node: cst.Call, returns: Abstract, bound: int, given: Arguments, r
     if returns.parameter is not None:
         handed = given.at(returns.parameter - bound)
         if handed is not None:
-            return replace(handed, forwards=handed.forwards | forwards, parameter=None)
+            # A list made of what was put off is handed on by that name, and nothing is put off any more.
+            lazy = None if returns.lazy is None else handed.lazy
+            return replace(handed, forwards=handed.forwards | forwards, parameter=None, lazy=lazy)
     elements = returns.elements
     if elements is not None:
         elements = tuple(result_of(node, each, bound, given, runs) for each in elements)
