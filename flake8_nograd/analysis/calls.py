@@ -23,6 +23,7 @@ from .calling.rows import Rows
 from .calling.tensors import Tensors
 from .collected import Arguments, forwards_of
 from .context import Context
+from .entering import has_a_base_elsewhere
 from .value import UNKNOWN, Abstract, computed, replace
 
 
@@ -90,14 +91,22 @@ class Calls:
         return self._unknown(node, callee, given)
 
     def _is_module_of_another_file(self, callee: Abstract) -> bool:
-        """Whether ``self`` is called, whose class puts itself in a mode: what makes it a module is in another file."""
-        if callee.kind is not Kind.INSTANCE or callee.label != "self":
+        """Whether an object is called whose class is a module by a base in another file.
+
+        It has a ``forward``, which nothing in the file calls, or puts itself in a mode.
+        """
+        context = self.context
+        if callee.kind is not Kind.INSTANCE:
             return False
-        owner = self.context.here.owner
-        known = self.context.known.classes.get(owner) if owner is not None else None
-        if owner is None or known is None:
-            return False
-        return "self" in known.retrains and self.context.method(owner, "__call__") is None
+        for each in callee.definitions:
+            known = context.known.classes.get(each) if isinstance(each, cst.ClassDef) else None
+            if known is None or context.method(known.node, "__call__") is not None:
+                continue
+            if callee.label == "self" and "self" in known.retrains:
+                return True
+            if context.method(known.node, "forward") is not None and has_a_base_elsewhere(known):
+                return True
+        return False
 
     def _shifted(self, node: cst.Call, callee: Abstract, shift: Shift, given: Arguments) -> Abstract:
         """Call what a switch was wrapped around: ``torch.enable_grad()(closure)()``."""
