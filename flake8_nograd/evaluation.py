@@ -45,6 +45,7 @@ def needless(facts: FileFacts) -> tuple[Forward, ...]:
         for each in facts.forwards
         if records(each)
         and not _is_asked_for(facts, each.place)
+        and not asks_for_version(each.place)
         and not any(switch.enables is Answer.NO for switch in each.place.idle)
         and not each.enables
         and each.anchor not in differentiated
@@ -82,6 +83,11 @@ def _is_asked_for(facts: FileFacts, place: Place) -> bool:
         switch.form is Form.DECORATOR and switch.enables is Answer.YES and switch.function is place.function
         for switch in facts.switches
     )
+
+
+def asks_for_version(place: Place) -> bool:
+    """Whether torch's version decides if it runs: ``if torch.__version__ < "0.4":``."""
+    return any("torch" in name.lower() and "version" in name.lower() for name in place.tests)
 
 
 def _differentiated(facts: FileFacts) -> set[Anchor]:
@@ -202,7 +208,7 @@ def _evaluates(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         and bool(uses)
         and all(use.purpose in ENDS for use in uses)
         and (_ends_in_values(uses) or (_over_evaluation_data(each) and any(use.purpose not in LEAVING for use in uses)))
-        and not any(_attacks(use) for use in uses)
+        and not any(_attacks(use) or trains_on(use) for use in uses)
         and not _needs_gradients(facts, each, uses)
     )
 
@@ -260,6 +266,8 @@ def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
     function = each.place.function
     if each.method not in {"__call__", "forward"} and (
         naming.sounds_like_preparation(each.method)
+        or naming.sounds_like_parameters(each.method)
+        or any(_has_no_graph(use) for use in uses)
         or not (each.anchor in _operated_on(facts) or any(_is_tensor(use) for use in uses))
     ):
         # Only a method whose result is used as a tensor runs the model.
@@ -290,7 +298,7 @@ def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
             return False
         if each.method not in {"__call__", "forward"} and not any(_is_tensor(use) for use in uses):
             return False
-    return not any(_hands_on_a_loss(use) or _attacks(use) for use in uses)
+    return not any(_hands_on_a_loss(use) or _attacks(use) or trains_on(use) for use in uses)
 
 
 def _is_only_stored(each: Forward, uses: list[Use]) -> bool:
@@ -376,6 +384,11 @@ def _is_tensor(use: Use) -> bool:
     )
 
 
+def _has_no_graph(use: Use) -> bool:
+    """Whether it would raise on a tensor with a graph: what a method gives so was made without one."""
+    return use.callee == "numpy" and use.purpose is Purpose.VALUE and use.value.requires_grad is not Answer.NO
+
+
 def _is_attack(call: Call) -> bool:
     """Whether code that is not in the file is called, and is named for what differentiates inside."""
     return (
@@ -397,6 +410,15 @@ def _tries_out(each: Forward, uses: list[Use]) -> bool:
 
 def _attacks(use: Use) -> bool:
     return use.purpose is Purpose.CALL and naming.sounds_like_attack(use.callee)
+
+
+def trains_on(use: Use) -> bool:
+    """Whether it is handed, with its graph, to what trains: ``agent.learn(loss)``."""
+    return (
+        use.purpose is Purpose.CALL
+        and naming.sounds_like_training_on(use.callee)
+        and use.value.requires_grad is not Answer.NO
+    )
 
 
 def _hands_on_a_loss(use: Use) -> bool:
@@ -485,6 +507,8 @@ def _trains(facts: FileFacts, loop: Loop, evaluated: tuple[Forward, ...]) -> boo
     ):
         return True
     if any(loop in each.place.loops for each in attacks_in(facts, loop.function)):
+        return True
+    if any(loop in each.place.loops and trains_on(each) for each in facts.uses):
         return True
     trained = [
         each

@@ -224,7 +224,7 @@ class Place(NamedTuple):
     switches: tuple[Switch, ...]
     """The grad-mode ``with`` items around it in the same function, outermost first."""
     tests: tuple[str, ...] = ()
-    """The names that the conditions around it test: ``train`` in ``if train:``."""
+    """The names that the conditions around it test, ``train`` in ``if train:``, and what its handlers catch."""
     idle: tuple[Switch, ...] = ()
     """The switches that stand above it as statements, in its block or one around, and have no effect."""
     passed: tuple[str, ...] = ()

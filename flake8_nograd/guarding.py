@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .edits import NO_GRAD, Decorate, Edit, Fix, Wrap
-from .evaluation import attacks_in, differentiating, needless, records
+from .evaluation import attacks_in, differentiating, needless, records, trains_on
 from .facts import Anchor, FileFacts, Form, Forward, Function, Kind, Loop, Place, Purpose
 from .grad import Answer
 
@@ -49,6 +49,8 @@ def _only_evaluates(facts: FileFacts, function: Function) -> bool:
     if any(call.place.function in inner and call.function in differentiating(facts) for call in facts.calls):
         return False
     if any(attacks_in(facts, each) for each in inner):
+        return False
+    if any(each.place.function in inner and trains_on(each) for each in facts.uses):
         return False
     evaluated = set(needless(facts))
     return all(

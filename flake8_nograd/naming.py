@@ -134,6 +134,15 @@ def sounds_like_preparation(name: str) -> bool:
     return bool(words) and words[0] in PREPARING_WORDS
 
 
+PARAMETER_WORDS = _words("param params parameter parameters")
+
+
+@cache
+def sounds_like_parameters(name: str) -> bool:
+    """Of a method of a model: ``auxiliary_param``, ``get_arch_parameters``; not ``parameterize``, ``predict``."""
+    return _any(words_of(name)[-1:], PARAMETER_WORDS)
+
+
 # --- Averages -------------------------------------------------------------------------
 
 AVERAGE_WORDS = _words("running ema ewma moving avg average averaged polyak shadow")
@@ -287,6 +296,18 @@ def sounds_like_training(name: str) -> bool:
     if _any(words, TRAINING_FUNCTION_WORDS - {"update"}):
         return True
     return "update" in words and not _any(words, KEPT_WORDS)
+
+
+@cache
+def sounds_like_training_on(callee: str) -> bool:
+    """Whether what it is handed trains: ``agent.learn``, ``trainer.update``; not ``meter.update``, ``pca.fit``."""
+    holder, _, name = callee.rpartition(".")
+    words = set(words_of(name))
+    if not sounds_like_training(name) or "fit" in words or sounds_like_metric(callee):
+        return False
+    if words & (TRAINING_FUNCTION_WORDS - {"update"}):
+        return True
+    return bool(holder) and (sounds_like_model(holder) or sounds_like_training(holder))
 
 
 KEPT_WORDS = _words(

@@ -22,6 +22,10 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
         "prepare_sample preprocess preprocess_images build_mask tokenize_text reset_cache makeGrid",
         "predict encode get_features forward preparation unprepared embed _",
     ),
+    naming.sounds_like_parameters: (
+        "auxiliary_param get_params parameters arch_parameters getParams",
+        "parameterize parametrized predict param_count encode forward _",
+    ),
     naming.sounds_like_layer: (
         "fc fc1 conv1 conv2_3 bn1 layer4 features classifier lm_head linear2",
         "weight bias cls_token pos_embed layers conv features_dim fc_dim layer running_mean",
@@ -65,6 +69,11 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
         "metric.update evaluator.process self.evaluator.add_batch accuracy top_k_accuracy self._val_acc.update "
         "stats.update meters['loss'].update torchmetrics.functional.auroc",
         "criterion self.head model loss_fn accelerate metrical F.cross_entropy",
+    ),
+    naming.sounds_like_training_on: (
+        "agent.learn self.agent.update trainer.update learner.step_and_train model.train_model optimize train_step",
+        "meter.update metric.update self.evaluator.update pca.fit update update_metrics print agent.act evaluate "
+        "self.train_acc.update train_accuracy self.training_metrics.update",
     ),
     naming.sounds_like_training: (
         "train fit training_step train_epoch optimize finetune update_critic update is_training self.training "

@@ -423,7 +423,11 @@ class Walk(cst.CSTVisitor):
             context.state.become(raised.fork())
             if handler.name is not None and isinstance(handler.name.name, cst.Name):
                 self.expressions.bind(handler.name.name.value, UNKNOWN)
+            tests = context.here.tests
+            if handler.type is not None:
+                context.here.tests = (*tests, *(path for path, _ in places_in(handler.type)))
             handler.body.visit(self)
+            context.here.tests = tests
             after = after.join(context.state.fork())
         context.state.become(after)
         if final is not None:

@@ -7,13 +7,14 @@ on: the result requires gradients all the same.
 Tests that pytest or unittest collect are left alone: they often want the
 gradients, or do not care. So are scripts that run a model on noise to see its
 shape, functions that read `.grad_fn`, and those that make something in their
-input require gradients. A module that runs itself or its parts leaves gradients
-to its callers, unless it trains, or is put back in training mode at the end. A
-result that is returned with its graph counts where the function is named for
-evaluation or inference. A private method (`_predict`) that returns a tensor
-and has no caller in the file is taken to be called by a class in another file,
-which decides about gradients; a public one is taken to be called with
-gradients on.
+input require gradients. A method of the model on whose result `.numpy()` is
+called turns gradients off itself, or the call would raise. A module that runs
+itself or its parts leaves gradients to its callers, unless it trains, or is put
+back in training mode at the end. A result that is returned with its graph
+counts where the function is named for evaluation or inference. A private method
+(`_predict`) that returns a tensor and has no caller in the file is taken to be
+called by a class in another file, which decides about gradients; a public one
+is taken to be called with gradients on.
 
 Example:
 

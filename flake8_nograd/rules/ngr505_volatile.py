@@ -51,10 +51,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..edits import DropArgument, Fix
-from ..facts import Assignment, FileFacts, Kind
+from ..evaluation import asks_for_version
+from ..facts import Assignment, FileFacts, Kind, Place
 from ..rule import Finding, rule
 
 VARIABLE = "torch.autograd.Variable"
+LACKING = frozenset({"hasattr", "AttributeError", "ImportError"})
 TENSORS = frozenset({Kind.TENSOR, Kind.PARAMETER, Kind.DATA})
 
 
@@ -66,13 +68,20 @@ TENSORS = frozenset({Kind.TENSOR, Kind.PARAMETER, Kind.DATA})
 def check(facts: FileFacts) -> Iterator[Finding]:
     """Look at variables that are made volatile, or become so."""
     for call in facts.calls:
-        if call.api == VARIABLE and any(name == "volatile" for name, _ in call.keywords):
+        volatile = any(name == "volatile" for name, _ in call.keywords)
+        if call.api == VARIABLE and volatile and not _is_for_another_torch(call.place):
             fix = Fix((DropArgument(call.anchor, "volatile"),), False, "Drop volatile")
             yield Finding(call.anchor, fix=fix)
     for each in facts.assignments:
-        if _is_of_a_tensor(each) and each.target.label.endswith(".volatile"):
+        volatile = each.target.label.endswith(".volatile")
+        if _is_of_a_tensor(each) and volatile and not _is_for_another_torch(each.place):
             yield Finding(each.anchor)
 
 
 def _is_of_a_tensor(each: Assignment) -> bool:
     return each.holder is not None and each.holder.kind in TENSORS
+
+
+def _is_for_another_torch(place: Place) -> bool:
+    """Whether the code runs only where torch has another version, or lacks a name: ``no_grad``."""
+    return asks_for_version(place) or not LACKING.isdisjoint(place.tests)

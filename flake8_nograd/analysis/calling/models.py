@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from ... import torch_api
+from ... import naming, torch_api
 from ...facts import Cut, Kind, Loss
 from ...grad import Answer, GradMode
 from ..collected import Arguments, flat, forwards_of, merge
@@ -111,8 +111,7 @@ class Models:
             return model
         if name in torch_api.MODULE_METHODS_NOT_FORWARD:
             self.rows.call(node, f".{name}", model, given)
-            for each in given.all():
-                context.escapes(each)
+            self.rows.handed_on(node, f"{model.label}.{name}", given)
             if name in torch_api.MODULE_FREEZES and model.label and not given.all():
                 context.put("frozen", model.label, torch_api.MODULE_FREEZES[name])
             return UNKNOWN
@@ -126,6 +125,9 @@ class Models:
             # (https://onnxruntime.ai/docs/api/python/api_summary.html).
             self.rows.call(node, f".{name}", model, given)
             return PLAIN
+        if naming.sounds_like_training(name):
+            # Whatever it gives, it may go back through what it is handed.
+            self.rows.handed_on(node, f"{model.label}.{name}", given)
         return self.forward(node, model, name, given)
 
 
