@@ -16,7 +16,7 @@ SETTINGS = Settings(torch_version=(2, 0))
 """So that the rules on old torch speak, too."""
 ENDS_AN_ERROR = {"NGR203", "NGR301", "NGR401", "NGR502"}
 """Rules whose fix ends an error on the line of the finding: from there on the program does something else."""
-ENDS_ERRORS_ELSEWHERE = {"NGR204", "NGR208", "NGR302", "NGR408"}
+ENDS_ERRORS_ELSEWHERE = {"NGR204", "NGR208", "NGR302", "NGR406", "NGR408"}
 """The same, where other lines may raise as well."""
 EVALUATIONS = {"NGR101", "NGR102"}
 _SAVED = "Inference tensors cannot be saved for backward"

@@ -88,8 +88,14 @@ class Functions:
             context.state.mode = outside.then(callee.shift)
         runs = self._runs(node, definition, paths)
         context.state.mode = outside
-        if callee.shift is None and not known.is_generator and not known.decorators:
-            context.state.mode = outside.then(known.leaves)
+        if (
+            callee.shift is None
+            and not known.is_generator
+            and not any(each in torch_api.SWITCHES for each in known.decorators)
+        ):
+            left = outside.then(known.leaves)
+            # Other decorators may bring the mode back.
+            context.state.mode = left | outside if known.decorators else left
         return result_of(node, known.returns, bound, given, runs)
 
     def _hand_in(self, learned: FunctionKnowledge, bound: int, given: Arguments) -> None:
