@@ -185,7 +185,8 @@ class Functions:
             if scope is not context.here.scopes[0]:
                 context.rebinds(scope, name, value)
             elif name in context.state.names:
-                context.state.names[name] |= value
+                # Perhaps another object than what it held, which others hold as well.
+                context.state.names[name] |= replace(value, identity=frozenset({node}))
 
     def applied(self, definition: Def, model: Abstract) -> None:
         """A function of the file is called with each part of a model, and the model: ``model.apply(freeze)``."""
