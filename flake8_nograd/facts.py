@@ -457,6 +457,8 @@ class Assignment:
     """The target, where it is written as one; of ``setattr(...)`` nothing."""
     is_read: bool = True
     """Of the variable of a loop: whether anything below in the loop reads more than its ``.grad``."""
+    is_shared: bool = False
+    """Whether another name holds the object that the target held."""
 
 
 @dataclass(frozen=True, slots=True)

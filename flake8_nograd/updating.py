@@ -142,6 +142,7 @@ def is_its_only_name(facts: FileFacts, each: Assignment) -> bool:
         label.isidentifier()
         and made
         and not kept
+        and not each.is_shared
         and all(other.operand is not None or other.value.leaf is Leaf.REQUIRES_GRAD for other in bound)
         and not any(row.place.function is function for row in facts.forwards)
         and not any(row.place.function is function for row in facts.yields)

@@ -173,6 +173,7 @@ class Bindings:
                 target,
                 not (isinstance(loop, Loop) and isinstance(loop.anchor, cst.For))
                 or is_read_after(loop.anchor, node, path),
+                any(each.holds(before) for name, each in context.state.names.items() if name != path),
             )
         )
 

@@ -191,6 +191,11 @@ class Abstract(NamedTuple):
         item = None if self.item is None else self.item._unhanded()
         return self._replace(parameter=None, elements=elements, item=item)
 
+    def holds(self, other: Abstract) -> bool:
+        """Whether it may be the same object, or contain it."""
+        parts = (*(self.elements or ()), *((self.item,) if self.item is not None else ()))
+        return bool(self.identity & other.identity) or any(each.holds(other) for each in parts)
+
     def answer(self) -> Answer:
         """What it says as a flag: ``requires_grad=True``."""
         if isinstance(self.constant, bool):
