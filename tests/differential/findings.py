@@ -100,8 +100,9 @@ def _check_backwards_missed(
         if any(cuts for done in runs for cuts in done.cuts.get(line, [])):
             found.failures["NGR201"] += 1
             found.foreseen["NGR201"] += speaks
-        # It is silent, by its choice, where a function asks for the mode itself.
-        if _is_cut(row) and not speaks and not asks_for_the_mode(facts, row.place.function):
+        # It is silent, by its choice, where a function asks for the mode, or a condition stands before.
+        silent = asks_for_the_mode(facts, row.place.function) or bool(row.place.tests or row.place.passed)
+        if _is_cut(row) and not speaks and not silent:
             found.wrong.append(Wrong("NGR201", f"line {line}", "nothing", "backward fails, by known facts"))
 
 
