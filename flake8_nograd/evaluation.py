@@ -135,7 +135,8 @@ def _belongs_to_caller(facts: FileFacts, each: Forward) -> bool:
     function = each.place.function
     if function is None:
         return False
-    if function.guard is Guard.CALLERS and each.evaluated is not Evaluated.HERE and not each.place.loops:
+    its_own = {Evaluated.HERE, Evaluated.CONSTRUCTOR}
+    if function.guard is Guard.CALLERS and each.evaluated not in its_own and not each.place.loops:
         return True
     owner = _runs_itself(facts, each)
     if owner is None:

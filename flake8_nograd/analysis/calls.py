@@ -23,7 +23,6 @@ from .calling.rows import Rows
 from .calling.tensors import Tensors
 from .collected import Arguments, forwards_of
 from .context import Context
-from .entering import has_a_base_elsewhere
 from .value import UNKNOWN, Abstract, computed, replace
 
 
@@ -83,12 +82,23 @@ class Calls:
             context.meets(node, callee.api, operands)
             result = replace(computed(node, operands, context.mode()), kind=Kind.TENSOR)
             return replace(result, is_inference=Answer.UNKNOWN) if callee.api in torch_api.PASSING_ON else result
+        method = self._call_method(callee)
+        if method is not None:
+            called = Abstract(kind=Kind.FUNCTION, label=callee.label, definitions=(method,), bound=callee)
+            return self.functions.call(node, called, given)
         if callee.api:
             return self.library.call(node, callee.api, given)
         if callee.either:
             first, *others = (self.library.call(node, each, given) for each in sorted(callee.either))
             return reduce(or_, others, first)
         return self._unknown(node, callee, given)
+
+    def _call_method(self, callee: Abstract) -> cst.FunctionDef | None:
+        """The ``__call__`` of an object whose class is in the file."""
+        if callee.kind is not Kind.INSTANCE:
+            return None
+        owners = (each for each in callee.definitions if isinstance(each, cst.ClassDef))
+        return next((found for each in owners if (found := self.context.method(each, "__call__")) is not None), None)
 
     def _is_module_of_another_file(self, callee: Abstract) -> bool:
         """Whether an object is called whose class is a module by a base in another file.
@@ -104,7 +114,7 @@ class Calls:
                 continue
             if callee.label == "self" and "self" in known.retrains:
                 return True
-            if context.method(known.node, "forward") is not None and has_a_base_elsewhere(known):
+            if context.method(known.node, "forward") is not None and known.has_a_base_elsewhere():
                 return True
         return False
 

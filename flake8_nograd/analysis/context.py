@@ -282,7 +282,7 @@ class Context:
             whole, rest = each, ""
             while whole:
                 for name, certain in self._same(whole, of_parts=not rest):
-                    if name + rest not in found:
+                    if name + rest not in found and len(found) < MOST_NAMES:
                         found[name + rest] = certain and found[each]
                         waiting.append(name + rest)
                 whole, dot, last = whole.rpartition(".")
@@ -299,6 +299,9 @@ class Context:
         for name, value in self.state.names.items():
             if value.kind is not Kind.MODEL or name == path or " " in name:
                 continue
+            if is_part(name, path) or is_part(path, name):
+                # ``model = model.module``: no model is a part of itself.
+                continue
             shared = value.identity & mine.identity
             if value.label == path or mine.label == name:
                 if shared or not (value.identity and mine.identity):
@@ -307,8 +310,9 @@ class Context:
                 yield name, value.identity == mine.identity and len(shared) == 1
             elif of_parts and is_part(value.label, path):
                 yield name, True
-        if mine.kind is Kind.MODEL and mine.label not in {"", path} and mine.label not in self.state.names:
-            yield mine.label, True
+        label = "" if mine.kind is not Kind.MODEL or is_part(mine.label, path) else mine.label
+        if label and label != path and label not in self.state.names:
+            yield label, True
 
     def mark(self, what: str, path: str, answer: Answer, where: Evaluated = Evaluated.HERE) -> None:
         """What is known of a model under one of its names."""
@@ -481,6 +485,10 @@ class Context:
             return Role.NONE
         known = self.known.classes.get(owner) or self.learned.classes.get(owner)
         return Role.NONE if known is None else known.role
+
+
+MOST_NAMES = 64
+"""Of one model: ``a = b.x; b = a.y`` would lead to ever longer ones."""
 
 
 def as_handed_in(position: int) -> str:

@@ -53,6 +53,8 @@ def enter(context: Context, node: Def, owner: cst.ClassDef | None, known: Functi
             made_under=under or GradMode.ON,
             made_at=owner,
         )
+        if "classmethod" in known_decorators(registered):
+            state.names[first] = Abstract(kind=Kind.CLASS, label=first, definitions=(owner,))
     for inner, value in _closure(context).items():
         state.names.setdefault(inner, value)
     _settings(context, node, owner, known)
@@ -210,13 +212,7 @@ def framework_mode(known: ClassKnowledge, method: str) -> GradMode | None:
         return GradMode.NOT_ON
     if known.role is Role.AUTOGRAD_FUNCTION and method in torch_api.AUTOGRAD_FUNCTION_BACKWARDS:
         return GradMode.NOT_INFERENCE
-    if known.role is Role.NONE and has_a_base_elsewhere(known) and naming.sounds_like_evaluation_step(method):
+    if known.role is Role.NONE and known.has_a_base_elsewhere() and naming.sounds_like_evaluation_step(method):
         # The class it is derived from calls it, and decides about gradients.
         return GradMode.UNKNOWN
     return None
-
-
-def has_a_base_elsewhere(known: ClassKnowledge) -> bool:
-    """Whether a class is derived from one that is not in the file, and is no mere protocol."""
-    own = {parent.name.value for parent in known.parents}
-    return any(name.rsplit(".", 1)[-1] not in own | {"object", "ABC", "Generic", "Protocol"} for name in known.bases)

@@ -227,8 +227,11 @@ class Expressions:
             self.context.called(method)
             returns = known.returns if known is not None else None
             return replace(returns, label=path, parameter=None) if returns is not None else UNKNOWN
-        static = "staticmethod" in decorators or "builtins.staticmethod" in decorators
-        bound = None if static or base.kind is Kind.CLASS else base
+        bound = None if base.kind is Kind.CLASS else base
+        if "staticmethod" in decorators or "builtins.staticmethod" in decorators:
+            bound = None
+        elif "classmethod" in decorators or "builtins.classmethod" in decorators:
+            bound = Abstract(kind=Kind.CLASS, definitions=(owner,))
         return Abstract(kind=Kind.FUNCTION, label=path, definitions=(method,), bound=bound)
 
     def _part(self, node: cst.CSTNode, model: Abstract, name: str, path: str) -> Abstract:

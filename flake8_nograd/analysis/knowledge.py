@@ -129,6 +129,11 @@ class ClassKnowledge:
     """Paths of ``self`` that some other method puts in a mode."""
     row: Class | None = None
 
+    def has_a_base_elsewhere(self) -> bool:
+        """Whether it is derived from a class that is not in the file, and is no mere protocol."""
+        own = {parent.name.value for parent in self.parents}
+        return any(name.rsplit(".", 1)[-1] not in own | {"object", "ABC", "Generic", "Protocol"} for name in self.bases)
+
     def gist(self) -> object:
         """What functions see of it."""
         return self.role, self.made_under, [(name, value.gist()) for name, value in sorted(self.attributes.items())]

@@ -86,7 +86,7 @@ class Functions:
         if callee.shift is not None:
             # torch.no_grad()(step)(x): brings the mode back itself.
             context.state.mode = outside.then(callee.shift)
-        runs = self._runs(node, definition, paths)
+        runs = self._runs(node, definition, callee, paths)
         context.state.mode = outside
         if (
             callee.shift is None
@@ -202,7 +202,7 @@ class Functions:
         if source:
             self.context.put("frozen", source, frozen if whole else Answer.UNKNOWN, Evaluated.CALLEE)
 
-    def _runs(self, node: cst.Call, definition: Def, paths: dict[str, str]) -> bool:
+    def _runs(self, node: cst.Call, definition: Def, callee: Abstract, paths: dict[str, str]) -> bool:
         """The forward passes that the callee runs for us."""
         context = self.context
         known = context.known.functions[definition]
@@ -217,13 +217,21 @@ class Functions:
             path = (outside or root) + dot + rest
             seen.setdefault((path, run.method), run)
         name = definition.name.value if isinstance(definition, cst.FunctionDef) else ""
-        if name in {"forward", "__call__"} and "self" in paths and (seen or self._is_module(paths["self"])):
+        is_plain = "self" not in paths or self._is_plain(callee.bound)
+        if name in {"forward", "__call__"} and not is_plain and (seen or self._is_module(paths["self"])):
             # A module's own forward pass runs the module, not this or that part.
             return self._runs_itself(node, paths["self"], name, definition)
         for path, method in seen:
             model = replace(UNKNOWN, kind=Kind.MODEL, label=path)
             self.rows.forward(node, model, method, Answer.NO, definition)
         return bool(seen)
+
+    def _is_plain(self, owner: Abstract | None) -> bool:
+        """Whether an object is of a class of the file that is no module."""
+        classes = self.context.known.classes
+        held = () if owner is None or owner.kind is not Kind.INSTANCE else owner.definitions
+        known = [classes.get(each) if isinstance(each, cst.ClassDef) else None for each in held]
+        return bool(known) and all(each is not None and not each.has_a_base_elsewhere() for each in known)
 
     def _is_module(self, path: str) -> bool:
         """Whether something is said of an object that is said of modules alone: ``self.eval()``."""
