@@ -240,7 +240,13 @@ class Bindings:
         if target.kind is Kind.UNKNOWN:
             # A number gets a new value, a tensor keeps what it is.
             either = in_place.requires_grad | result.requires_grad
-            return replace(result, requires_grad=either, is_leaf=in_place.is_leaf | result.is_leaf)
+            return replace(
+                result,
+                requires_grad=either,
+                is_leaf=in_place.is_leaf | result.is_leaf,
+                is_inference=in_place.is_inference | result.is_inference,
+                made_under=in_place.made_under | result.made_under,
+            )
         return result
 
 
