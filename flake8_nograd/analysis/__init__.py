@@ -27,7 +27,7 @@ def facts_of(module: cst.Module, settings: Settings | None = None) -> FileFacts:
     for number in range(1, MOST_ROUNDS + 1):
         thorough = number >= ROUNDS
         recorder = Recorder(settings or Settings(), quiet=0 if thorough else 1)
-        learned = Knowledge(modules=set(known.modules))
+        learned = known.next()
         context = Context(known, learned, recorder, State(), Surroundings())
         module.visit(Walk(context, thorough=thorough))
         settle_callers(learned)

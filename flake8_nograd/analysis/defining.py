@@ -38,6 +38,8 @@ class Definitions:
     switches: Switches
     deferred: list[Deferred] = field(default_factory=list)
     """Functions whose bodies are still to be walked, outer before inner."""
+    lambdas: set[cst.Lambda] = field(default_factory=set)
+    """Those that were met."""
 
     def function(self, node: cst.FunctionDef) -> None:
         """A function: decorators and defaults now, the body later."""
@@ -74,7 +76,8 @@ class Definitions:
 
     def define_lambda(self, node: cst.Lambda) -> None:
         """Take note of a lambda, once."""
-        if node not in self.context.learned.functions:
+        if node not in self.lambdas:
+            self.lambdas.add(node)
             self._register(node)
             here = self.context.here
             self.deferred.append(Deferred(node, (node, *here.scopes), here.owner))
@@ -92,6 +95,7 @@ class Definitions:
             known.framework = framework_mode(context.learned.classes[owner], node.name.value)
         previous = context.learned.functions.get(node)
         if previous is not None:
+            previous.framework = previous.framework or known.framework
             return previous
         context.learned.functions[node] = known
         return known

@@ -155,6 +155,17 @@ class Knowledge:
     """What the module level leaves its models in."""
     frozen: dict[str, Setting] = field(default_factory=dict)
 
+    def next(self) -> Knowledge:
+        """To be filled by the next walk, which knows from its start which functions there are.
+
+        What a function gives back (``scaled = make(x)``) is called before the walk reaches its definition.
+        """
+        functions = {
+            node: FunctionKnowledge(node, each.parent, each.owner, each.parameters)
+            for node, each in self.functions.items()
+        }
+        return Knowledge(functions, modules=set(self.modules))
+
     def bind(self, scope: Definition | None, name: str, value: Abstract) -> None:
         """A name of a scope is bound once more."""
         names = self.bindings.setdefault(scope, {})
