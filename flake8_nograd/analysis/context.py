@@ -207,6 +207,15 @@ class Context:
             if value.identity & handed.identity:
                 self.state.names[name] = replace(value, held=value.held | places)
 
+    def holds_too(self, holder: Abstract, name: str, value: Abstract) -> None:
+        """An attribute that a class binds is bound from outside: its methods find that as well."""
+        for definition in holder.definitions:
+            if isinstance(definition, cst.ClassDef) and definition is not self.here.owner:
+                for owner in self.known.binders(definition, name):
+                    if owner in self.learned.classes:
+                        attributes = self.learned.classes[owner].attributes
+                        attributes[name] = attributes.get(name, value.elsewhere()) | value.elsewhere()
+
     def _changes_elsewhere(self, scope: Definition | None, name: str, before: Abstract, after: Abstract) -> None:
         """What an attribute, or a name of another scope, holds was changed in place."""
         if after.gist() == before.gist():

@@ -42,6 +42,8 @@ class Expressions:
     define: Callable[[cst.Lambda], None]
     """Take note of a lambda, whose body is walked later."""
     calls: Calls = field(init=False)
+    waiting: list[str] = field(default_factory=list)
+    """Arguments that wait for later ones of their call, by what the state knows them under."""
 
     def __post_init__(self) -> None:
         """Calls are evaluated in the same context."""
@@ -438,12 +440,8 @@ class Expressions:
     def _arguments(self, node: cst.Call, callee: Abstract, *, is_statement: bool) -> Arguments:
         given = Arguments([], {}, is_statement=is_statement)
         waits = bool(callee.definitions) or callee.api.removeprefix("builtins.").removeprefix("itertools.") in WAITING
-        for argument in node.args:
-            if isinstance(argument.value, cst.GeneratorExp):
-                # sum(...), list(...) and most others run it at once.
-                value = self._comprehension(argument.value, lazy=waits and not argument.star)
-            else:
-                value = self.of(argument.value)
+        values = self._one_by_one(node.args, lazy=waits)
+        for argument, value in zip(node.args, values, strict=True):
             if argument.star:
                 given.starred = True
                 given.positional.append(replace(value, label="", lazy=None))
@@ -452,6 +450,28 @@ class Expressions:
             else:
                 given.positional.append(value)
         return given
+
+    def _one_by_one(self, arguments: Sequence[cst.Arg], *, lazy: bool) -> list[Abstract]:
+        """The arguments of a call, as they are when the last one has been evaluated: it may have changed the others."""
+        values: list[Abstract] = []
+        kept: dict[int, str] = {}
+        last = max((at for at, each in enumerate(arguments) if isinstance(each.value, cst.Call)), default=0)
+        for at, argument in enumerate(arguments):
+            if isinstance(argument.value, cst.GeneratorExp):
+                # sum(...), list(...) and most others run it at once.
+                value = self._comprehension(argument.value, lazy=lazy and not argument.star)
+            else:
+                value = self.of(argument.value)
+            values.append(value)
+            if at < last and value.identity:
+                # Under a name that no program can write it is changed with all the others that hold it.
+                kept[at] = f"{len(self.waiting)} waits"
+                self.waiting.append(kept[at])
+                self.context.state.names[kept[at]] = value
+        for at, name in kept.items():
+            values[at] = self.context.state.names.pop(name)
+            self.waiting.remove(name)
+        return values
 
     # --- comprehensions ---------------------------------------------------------
 
@@ -538,7 +558,7 @@ class Expressions:
                         part = Abstract(kind=Kind.CONTAINER, item=part, forwards=part.forwards)
                     self.assign_target(element.value, part, comprehension=comprehension)
             case cst.Attribute():
-                self.of(target.value)
+                self.context.holds_too(self.of(target.value), target.attr.value, value)
                 self.store_attribute(target, value)
             case cst.Subscript():
                 self.of(target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import libcst as cst
@@ -186,15 +187,19 @@ class Knowledge:
 
     def attribute(self, owner: cst.ClassDef, name: str) -> Abstract | None:
         """All that an attribute of a class's objects is ever bound to."""
+        binder = next(self.binders(owner, name), None)
+        return None if binder is None else self.classes[binder].attributes[name]
+
+    def binders(self, owner: cst.ClassDef, name: str) -> Iterator[cst.ClassDef]:
+        """A class, and its base classes in the file, as far as they bind an attribute of their objects."""
         seen: list[cst.ClassDef] = [owner]
         for each in seen:
             known = self.classes.get(each)
             if known is None:
                 continue
             if name in known.attributes:
-                return known.attributes[name]
+                yield each
             seen.extend(parent for parent in known.parents if parent not in seen)
-        return None
 
     def adds_nothing_to(self, before: Knowledge) -> bool:
         """Whether one more walk would find what the last one found."""
