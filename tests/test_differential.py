@@ -19,9 +19,11 @@ MENDED = (5000,)
 OCCURRING = 9
 """The seed of the programs in which every construct has to occur."""
 TOLERATED = 0.03
-"""The share of new programs that may show a wrong claim, until long runs find none; a broken fact shows in more.
+"""How many kinds of wrong claims new programs may show, as a share of them, until long runs find none.
 
-Long runs find 0.1 to 0.3 %: with that, chance alone exceeds it once in some ten thousand runs.
+Kinds, because Hypothesis varies what it has made: one cause shows in many programs of a batch. Of 1,000
+programs (`--seed 81006`) there were five kinds, 0.75 in a batch; with that, and kinds that come independently,
+chance alone exceeds four once in some thousand runs.
 """
 
 
@@ -40,7 +42,7 @@ def test_few_claims_are_wrong_on_new_programs() -> None:
     number = random.SystemRandom().randrange(10_000, 1_000_000_000)
     print(f"seed {number}")
     done = campaign(PROGRAMS, number)
-    assert done.wrong_programs <= TOLERATED * PROGRAMS, f"seed {number}\n{_report(done)}"
+    assert len(kinds_of(done.wrong)) <= TOLERATED * PROGRAMS, f"seed {number}\n{_report(done)}"
 
 
 def test_every_construct_occurs() -> None:
