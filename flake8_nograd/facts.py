@@ -333,6 +333,8 @@ class Forward:
     """Whether the functions of the file that it runs turn gradients on for a forward pass, whoever calls."""
     graph: Answer = Answer.UNKNOWN
     """Whether what it gives has a graph; a ``forward`` that gives nothing, its input or a weight itself makes none."""
+    given: frozenset[Anchor] = frozenset()
+    """The forward passes that what it is given was computed by."""
 
 
 class Purpose(Enum):

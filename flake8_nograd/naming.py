@@ -492,6 +492,16 @@ def sounds_like_frozen(name: str) -> bool:
     return _any(words_of(name), FROZEN_WORDS)
 
 
+FEATURE_NETWORKS = _words("vgg vgg11 vgg13 vgg16 vgg19 perceptual percep lpips inception")
+
+
+@cache
+def sounds_like_feature_network(name: str) -> bool:
+    """``vgg``, whose features of two images are compared, to train what made one; a ``feature_extractor`` may learn."""
+    words = words_of(name)
+    return _any(words, FEATURE_NETWORKS) and not _any(words, NOT_MODEL_WORDS)
+
+
 TEACHER_WORDS = _words("teacher target ema momentum reference ref old frozen")
 
 

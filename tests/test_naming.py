@@ -126,6 +126,10 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
         "logits grad_fn enforce distress loss gradual",
     ),
     naming.sounds_like_frozen: ("frozen frozen_encoder freeze model_frozen", "model encoder"),
+    naming.sounds_like_feature_network: (
+        "vgg vgg19 self.vgg perceptual_net",
+        "feature_extractor model vgg_loss_weight",
+    ),
     naming.sounds_like_teacher: ("teacher target_net ref_model model_ema", "student model encoder"),
 }
 

@@ -10,7 +10,8 @@ that no `zero_grad()` ever clears. `teacher.eval()` changes nothing of this;
 The rule is off: names do not tell a teacher that is meant to be trained along, and
 it has not been seen at work enough. Measured on 130 published packages it spoke
 four times, all in one of them, and was right.
-It speaks when a model with such a name runs with gradients on, its result goes
+It speaks when a model with such a name, or a feature network (`vgg`) of what no other
+model has made, runs with gradients on, its result goes
 undetached into a loss that another model has a part in, and nothing in the file
 is frozen; it must be in eval mode in that function, or an optimizer of the file
 exist and take no parameters of it.
@@ -96,7 +97,7 @@ def check(facts: FileFacts) -> Iterator[Finding]:
     ]
     for each in facts.forwards:
         if (
-            naming.sounds_like_teacher(each.model.label)
+            (naming.sounds_like_teacher(each.model.label) or _gives_features_of_data(each))
             and each.place.grad is GradMode.ON
             and each.frozen is not Answer.YES
             and each.via is None
@@ -105,6 +106,15 @@ def check(facts: FileFacts) -> Iterator[Finding]:
             and (_is_evaluated(each) or (optimizes and not _is_optimized(facts, each.model.label)))
         ):
             yield Finding(each.anchor, {"model": each.model.label}, _fix(facts, each))
+
+
+def _gives_features_of_data(each: Forward) -> bool:
+    """Whether it is a feature network, and no model that trains made what it looks at: ``vgg(real)``."""
+    return (
+        naming.sounds_like_feature_network(each.model.label)
+        and not each.given
+        and each.inputs_require_grad is Answer.NO
+    )
 
 
 def _is_evaluated(each: Forward) -> bool:

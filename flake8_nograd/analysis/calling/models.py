@@ -58,6 +58,7 @@ class Models:
             invented=_invented(inputs),
             enables=known is not None and known.enables,
             graph=graph,
+            given=forwards_of(inputs),
         )
         self.rows.calls(known)
         if definition is None:

@@ -50,6 +50,7 @@ class Rows:
         invented: bool = False,
         enables: bool = False,
         graph: Answer = Answer.UNKNOWN,
+        given: frozenset[cst.CSTNode] = frozenset(),
     ) -> None:
         """The row of a forward pass; ``via`` is the function of the file that runs it."""
         context = self.context
@@ -70,6 +71,7 @@ class Rows:
                 invented,
                 enables or (through is not None and through.enables),
                 graph,
+                given,
             )
         )
         learning = context.learning()
