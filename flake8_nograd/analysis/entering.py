@@ -106,7 +106,7 @@ def _settings(context: Context, node: Def, owner: cst.ClassDef | None, known: Fu
         (state.training, known.training if known else None, context.known.training or context.learned.training),
         (state.frozen, known.frozen if known else None, context.known.frozen or context.learned.frozen),
     ):
-        if handed is not None:
+        if handed is not None and known is not None and not known.is_open:
             table.update(handed)
         elif not nested:
             for path, setting in module.items():

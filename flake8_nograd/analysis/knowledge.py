@@ -92,6 +92,8 @@ class FunctionKnowledge:
     entry: GradMode = GradMode.UNKNOWN
     entered_on: bool = False
     guard: Guard = Guard.NOBODY
+    is_open: bool = False
+    """Whether it is the forward pass of a module that only its own methods run here: other files run it, too."""
     row: Function | None = None
 
     def handed_in(self) -> frozenset[cst.CSTNode]:
@@ -215,6 +217,11 @@ class Knowledge:
 def settle_callers(knowledge: Knowledge) -> None:
     """Give each function the modes that its callers in the file call it under, transitively."""
     known = knowledge.functions
+    for owner in knowledge.classes.values():
+        forward = known.get(owner.methods["forward"]) if "forward" in owner.methods else None
+        if forward is not None and owner.role in {Role.MODULE, Role.LIGHTNING}:
+            above = (known[each.function] if each.function is not None else None for each in forward.callers)
+            forward.is_open = all(each is not None and each.owner is owner.node for each in above)
     # A hook that leaves grad mode changed changes it for the hooks that follow.
     switching = {each.owner for each in known.values() if each.framework is not None and each.leaves != KEEP}
     for each in known.values():
@@ -272,7 +279,7 @@ def _start(each: FunctionKnowledge) -> tuple[GradMode, Guard]:
         return GradMode.UNKNOWN, Guard.ELSEWHERE
     if each.callers:
         # Whoever else it is handed to (``mp.spawn(worker)``, ``set_defaults(func=main)``) is presumed to have them on.
-        return GradMode.ON if each.escapes else GradMode.NEVER, Guard.CALLERS
+        return GradMode.ON if each.escapes or each.is_open else GradMode.NEVER, Guard.CALLERS
     if nested:
         return GradMode.UNKNOWN, Guard.ELSEWHERE
     return GradMode.ON, Guard.NOBODY
