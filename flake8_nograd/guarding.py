@@ -155,6 +155,9 @@ def _safe(
     def holds(place: Place) -> bool:
         return _covers(edit, function, loop, statement, place)
 
+    if any(each.training is not Answer.NO for each in forwards):
+        # Judged by name: what nobody puts in evaluation mode may differentiate inside, as models do that give forces.
+        return False
     anchors = {each.anchor for each in facts.forwards if holds(each.place) or each in forwards}
     # What is added up is made in the region; another result may be a view of a weight, which nobody can
     # use any more once it is changed: truth test test_a_view_made_under_no_grad_cannot_be_used_after_a_change.

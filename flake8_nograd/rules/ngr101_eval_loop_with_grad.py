@@ -48,9 +48,10 @@ Fix safety:
 
     Safe when every result ends as a value in the region. Unsafe when a tensor
     with a graph is returned, yielded, stored or handed to code that is not in
-    the file, since somebody there might differentiate it. The fix is always
-    `no_grad`, never `inference_mode`, whose tensors cannot be used in autograd
-    afterwards.
+    the file, since somebody there might differentiate it; and where nothing puts
+    the model in evaluation mode: one that gives forces differentiates inside, and
+    raises without gradients. The fix is always `no_grad`, never `inference_mode`,
+    whose tensors cannot be used in autograd afterwards.
 
 When to silence it:
 
