@@ -143,6 +143,8 @@ def _names(chance: random.Random, result: Run) -> dict[str, Any]:
 
     return {
         "__name__": "__main__",
+        # Python before 3.11.7 or so forgets to make it where only a `match` has annotations.
+        "__annotations__": {},
         "reveal": reveal,
         "print": show,
         "coin": lambda: chance.random() < 0.5,

@@ -260,7 +260,7 @@ class Recording:
             for node in _own(function)
         )
         own = all(
-            isinstance(node, ast.Call) and (dotted(node.func) or "").split(".")[0] == "self"
+            isinstance(node, ast.Call) and self.is_forward(node) and (dotted(node.func) or "").split(".")[0] == "self"
             for node in self.inside(scope)
         )
         return own and not trains and not self._has_loop(scope)
