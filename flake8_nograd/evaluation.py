@@ -493,7 +493,7 @@ def evaluation_loop(facts: FileFacts, each: Forward, needless_ones: tuple[Forwar
     """The outermost loop around a call in which nothing trains, and in which the model stays in evaluation mode."""
     chosen: Loop | None = None
     for loop in reversed(each.place.loops):
-        if _trains(facts, loop, needless_ones) or _switches_inside(facts, loop, each):
+        if _trains(facts, loop, needless_ones) or _switches_inside(facts, loop):
             break
         chosen = loop
     return chosen
@@ -525,7 +525,6 @@ def _trains(facts: FileFacts, loop: Loop, evaluated: tuple[Forward, ...]) -> boo
     )
 
 
-def _switches_inside(facts: FileFacts, loop: Loop, forward: Forward) -> bool:
+def _switches_inside(facts: FileFacts, loop: Loop) -> bool:
     """Whether the loop holds the switch into training mode as well: an epoch loop."""
-    del forward
     return any(loop in each.place.loops and each.training is not Answer.NO for each in facts.mode_switches)

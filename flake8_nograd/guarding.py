@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import naming
 from .edits import NO_GRAD, Decorate, Edit, Fix, Wrap
 from .evaluation import attacks_in, differentiating, needless, records, trains_on
 from .facts import Anchor, FileFacts, Form, Forward, Function, Kind, Loop, Place, Purpose
@@ -72,7 +73,7 @@ def keeps_no_graph(facts: FileFacts, function: Function | None) -> bool:
     return _only_evaluates(facts, function) and all(
         use.value.kind is Kind.PLAIN
         or use.purpose in INSIDE
-        or (use.purpose is Purpose.CALL and _is_metric(use.callee))
+        or (use.purpose is Purpose.CALL and naming.sounds_like_record(use.callee))
         for use in facts.uses
         if anchors & use.value.forwards
     )
@@ -171,7 +172,11 @@ def _safe(
         if use.purpose in {Purpose.RETURNED, Purpose.YIELDED, Purpose.STORED}:
             if use.value.requires_grad is not Answer.NO:
                 return False
-        if use.purpose is Purpose.CALL and use.value.requires_grad is not Answer.NO and not _is_metric(use.callee):
+        if (
+            use.purpose is Purpose.CALL
+            and use.value.requires_grad is not Answer.NO
+            and not naming.sounds_like_record(use.callee)
+        ):
             return False
     models = {each.model.label for each in forwards}
     for call in facts.calls:
@@ -182,11 +187,3 @@ def _safe(
         if any(each.label in models and each.label for each in call.arguments) and not call.api.startswith("builtins"):
             return False
     return True
-
-
-def _is_metric(callee: str) -> bool:
-    words = callee.lower()
-    return any(
-        part in words
-        for part in ("acc", "metric", "meter", "log", "update", "score", "print", "iou", "auc", "f1", "save_image")
-    )

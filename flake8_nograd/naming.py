@@ -330,6 +330,21 @@ def sounds_like_metric(name: str) -> bool:
     return any(_any(words_of(part), METRIC_WORDS) for part in name.split("."))
 
 
+RECORD_WORDS = METRIC_WORDS | _words("log logs logger print score scores scorer iou miou psnr ssim prec top progress")
+
+
+@cache
+def sounds_like_record(name: str) -> bool:
+    """What takes numbers of a result and leaves it: a metric, ``self.log``, ``losses.update``; not ``memory.update``.
+
+    Any part of the path may say so.
+    """
+    *owners, last = name.split(".")
+    if last == "update" and any(sounds_like_loss(each) for each in owners):
+        return True
+    return last == "save_image" or any(_any(words_of(part), RECORD_WORDS) for part in (*owners, last))
+
+
 TRAINING_FLAG_WORDS = _words("train training phase mode split stage backprop backward")
 
 

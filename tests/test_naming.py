@@ -70,6 +70,10 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
         "stats.update meters['loss'].update torchmetrics.functional.auroc",
         "criterion self.head model loss_fn accelerate metrical F.cross_entropy",
     ),
+    naming.sounds_like_record: (
+        "metric.update losses.update top1.update self.log logger.info print accuracy utils.save_image scores.extend",
+        "memory.access memory.update accelerator.gather catalogue.add logits_processor criterion F.cross_entropy",
+    ),
     naming.sounds_like_training_on: (
         "agent.learn self.agent.update trainer.update learner.step_and_train model.train_model optimize train_step",
         "meter.update metric.update self.evaluator.update pca.fit update update_metrics print agent.act evaluate "
