@@ -82,9 +82,9 @@ class Calls:
             context.meets(node, callee.api, operands)
             result = replace(computed(node, operands, context.mode()), kind=Kind.TENSOR)
             return replace(result, is_inference=Answer.UNKNOWN) if callee.api in torch_api.PASSING_ON else result
-        method = self._call_method(callee)
-        if method is not None:
-            called = Abstract(kind=Kind.FUNCTION, label=callee.label, definitions=(method,), bound=callee)
+        methods = context.methods(callee, "__call__")
+        if methods:
+            called = Abstract(kind=Kind.FUNCTION, label=callee.label, definitions=(*methods,), bound=callee)
             return self.functions.call(node, called, given)
         if callee.api:
             return self.library.call(node, callee.api, given)
@@ -92,13 +92,6 @@ class Calls:
             first, *others = (self.library.call(node, each, given) for each in sorted(callee.either))
             return reduce(or_, others, first)
         return self._unknown(node, callee, given)
-
-    def _call_method(self, callee: Abstract) -> cst.FunctionDef | None:
-        """The ``__call__`` of an object whose class is in the file."""
-        if callee.kind is not Kind.INSTANCE:
-            return None
-        owners = (each for each in callee.definitions if isinstance(each, cst.ClassDef))
-        return next((found for each in owners if (found := self.context.method(each, "__call__")) is not None), None)
 
     def _is_module_of_another_file(self, callee: Abstract) -> bool:
         """Whether an object is called whose class is a module by a base in another file.

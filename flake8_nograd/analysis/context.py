@@ -480,6 +480,12 @@ class Context:
         """A method of a class of the file; in the first walk, of the classes seen so far."""
         return self.known.method(owner, name) or self.learned.method(owner, name)
 
+    def methods(self, held: Abstract, name: str) -> list[cst.FunctionDef]:
+        """The methods of that name which an object of a class of the file, that is nothing to torch, may have."""
+        owners = held.definitions if held.kind is Kind.INSTANCE else ()
+        found = (self.method(each, name) for each in owners if isinstance(each, cst.ClassDef))
+        return [each for each in found if each is not None]
+
     def attribute(self, owner: cst.ClassDef, name: str) -> Abstract | None:
         """What an attribute of a class's objects is ever bound to; in the first walk, so far."""
         found = self.known.attribute(owner, name) or self.learned.attribute(owner, name)

@@ -9,6 +9,7 @@ from ..facts import Evaluated, Kind, Role
 from ..grad import Answer, GradMode
 from .context import Context, as_handed_in
 from .knowledge import ClassKnowledge, Def, FunctionKnowledge
+from .state import is_part
 from .value import DATA, UNKNOWN, Abstract, Setting, replace
 
 
@@ -119,13 +120,13 @@ def _settings(context: Context, node: Def, owner: cst.ClassDef | None, known: Fu
         return
     for table, left in ((state.training, constructed.training), (state.frozen, constructed.frozen)):
         for path, setting in left.items():
-            overruled = any(path == other or path.startswith(other + ".") for other in constructed.retrains)
+            overruled = any(path == other or is_part(path, other) for other in constructed.retrains)
             if table is state.training and (
                 overruled or "self" in constructed.retrains or setting.answer is Answer.YES
             ):
                 # Since then the whole, or this part of it, may have been put in another mode.
                 continue
-            if not any(path == other or path.startswith(other + ".") for other in table):
+            if not any(path == other or is_part(path, other) for other in table):
                 table[path] = Setting(setting.answer, Evaluated.CONSTRUCTOR)
 
 

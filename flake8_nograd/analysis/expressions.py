@@ -225,14 +225,14 @@ class Expressions:
     def _method(self, base: Abstract, owner: cst.ClassDef, method: cst.FunctionDef, path: str) -> Abstract:
         known = self.context.learned.functions.get(method) or self.context.known.functions.get(method)
         decorators = known.decorators if known is not None else ()
-        if "property" in decorators or "builtins.property" in decorators:
+        if "property" in decorators:
             self.context.called(method)
             returns = known.returns if known is not None else None
             return replace(returns, label=path, parameter=None) if returns is not None else UNKNOWN
         bound = None if base.kind is Kind.CLASS else base
-        if "staticmethod" in decorators or "builtins.staticmethod" in decorators:
+        if "staticmethod" in decorators:
             bound = None
-        elif "classmethod" in decorators or "builtins.classmethod" in decorators:
+        elif "classmethod" in decorators:
             bound = Abstract(kind=Kind.CLASS, definitions=(owner,))
         return Abstract(kind=Kind.FUNCTION, label=path, definitions=(method,), bound=bound)
 

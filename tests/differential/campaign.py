@@ -11,7 +11,7 @@ from functools import partial
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from .claims import Comparison, Wrong
+from .claims import Comparison, Counts, Wrong
 from .comparison import compare
 from .grammar import Program, programs
 from .reducing import reduced, same
@@ -20,19 +20,10 @@ BATCH = 250
 
 
 @dataclass
-class Summary:
+class Summary(Counts):
     """What many comparisons come to."""
 
     programs: int = 0
-    points: int = 0
-    asked: Counter[str] = field(default_factory=Counter)
-    unknown: Counter[str] = field(default_factory=Counter)
-    findings: Counter[str] = field(default_factory=Counter)
-    judged: Counter[str] = field(default_factory=Counter)
-    failures: Counter[str] = field(default_factory=Counter)
-    foreseen: Counter[str] = field(default_factory=Counter)
-    fixes: Counter[str] = field(default_factory=Counter)
-    compared: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
     defects: dict[str, Program] = field(default_factory=dict)
     wrong: list[tuple[Program, Wrong]] = field(default_factory=list)
@@ -41,8 +32,7 @@ class Summary:
     def add(self, found: Comparison) -> None:
         """Count one more program."""
         self.programs += 1
-        self.points += found.points
-        self._count(found)
+        self.count(found)
         if found.error:
             self.errors[found.error.splitlines()[0][:70]] += 1
         if found.defect:
@@ -53,22 +43,11 @@ class Summary:
     def merge(self, other: Summary) -> None:
         """Take in what another process found."""
         self.programs += other.programs
-        self.points += other.points
-        self._count(other)
+        self.count(other)
         self.errors += other.errors
         self.defects = other.defects | self.defects
         self.wrong += other.wrong
         self.wrong_programs += other.wrong_programs
-
-    def _count(self, other: Summary | Comparison) -> None:
-        self.asked += other.asked
-        self.unknown += other.unknown
-        self.findings += other.findings
-        self.judged += other.judged
-        self.failures += other.failures
-        self.foreseen += other.foreseen
-        self.fixes += other.fixes
-        self.compared += other.compared
 
     def __str__(self) -> str:
         """The figures."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import libcst as cst
 
@@ -35,17 +35,13 @@ class Wrong:
 
 
 @dataclass
-class Comparison:
-    """What became of one program."""
+class Counts:
+    """What is counted of a program, and of many."""
 
-    program: Program
-    wrong: list[Wrong] = field(default_factory=list)
     asked: Counter[str] = field(default_factory=Counter)
     """Questions at points that were reached and where all visits agreed, by kind."""
     unknown: Counter[str] = field(default_factory=Counter)
     """Those that the analysis leaves open."""
-    open: list[Wrong] = field(default_factory=list)
-    """What it leaves open, to be read."""
     points: int = 0
     """Points that were reached."""
     findings: Counter[str] = field(default_factory=Counter)
@@ -60,6 +56,21 @@ class Comparison:
     """Safe fixes that were applied, by the rule's code."""
     compared: Counter[str] = field(default_factory=Counter)
     """Those whose program did the same before and after, all the way to its end."""
+
+    def count(self, other: Counts) -> None:
+        """Add the counts of another program, or of many."""
+        for each in fields(Counts):
+            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
+
+
+@dataclass(kw_only=True)
+class Comparison(Counts):
+    """What became of one program."""
+
+    program: Program
+    wrong: list[Wrong] = field(default_factory=list)
+    open: list[Wrong] = field(default_factory=list)
+    """What it leaves open, to be read."""
     error: str = ""
     """What ended the run."""
     defect: str = ""

@@ -22,7 +22,7 @@ RANDOM = re.compile(r"\b(coin|roll|fail)\(\)")
 
 def compare(program: Program) -> Comparison:
     """What becomes of a program."""
-    found = Comparison(program)
+    found = Comparison(program=program)
     source = Source.of(program.text)
     facts = facts_of(source.module, SETTINGS)
     seeds = (program.seed, program.seed + 1) if RANDOM.search(program.text) else (program.seed,)

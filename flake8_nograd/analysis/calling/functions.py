@@ -17,7 +17,7 @@ from ..knowledge import Def, FunctionKnowledge, Run
 from ..switching import switch_of
 from ..value import BUILT, NOT_SET, UNKNOWN, Abstract, Leaving, Setting, replace
 from .containers import Containers
-from .handing import note_aliases, paths_inside, result_of, transfer
+from .handing import left_by, note_aliases, paths_inside, result_of, transfer
 from .rows import Rows
 
 
@@ -88,14 +88,8 @@ class Functions:
             context.state.mode = outside.then(callee.shift)
         runs = self._runs(node, definition, callee, paths)
         context.state.mode = outside
-        if (
-            callee.shift is None
-            and not known.is_generator
-            and not any(each in torch_api.SWITCHES for each in known.decorators)
-        ):
-            left = outside.then(known.leaves)
-            # Other decorators may bring the mode back.
-            context.state.mode = left | outside if known.decorators else left
+        if callee.shift is None:
+            context.state.mode = left_by(known, outside)
         return result_of(node, known.returns, bound, given, runs)
 
     def _hand_in(self, learned: FunctionKnowledge, bound: int, given: Arguments) -> None:

@@ -11,6 +11,7 @@ from ...facts import Backward, Differentiation, Evaluated, Kind, Leaf, ModeSwitc
 from ...grad import Answer, GradMode
 from ..collected import Arguments, flat
 from ..context import Context
+from ..reading import path_of
 from ..value import NONE, PLAIN, UNKNOWN, Abstract, Setting, replace, was_computed
 from .rows import Rows
 
@@ -160,8 +161,4 @@ def _of_chain(node: cst.Call) -> str:
         if inner.func.attr.value not in torch_api.MODULE_RETURNS_SELF:
             return ""
         inner = inner.func.value
-    parts: list[str] = []
-    while isinstance(inner, cst.Attribute):
-        parts.append(inner.attr.value)
-        inner = inner.value
-    return ".".join(reversed([*parts, inner.value])) if isinstance(inner, cst.Name) else ""
+    return path_of(inner)

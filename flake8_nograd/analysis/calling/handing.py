@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import libcst as cst
 
+from ... import torch_api
 from ...facts import Evaluated, Kind
+from ...grad import Shift
 from ..collected import Arguments, forwards_of
 from ..context import Context
 from ..knowledge import Def, FunctionKnowledge
@@ -72,6 +74,15 @@ def hand_over(context: Context, definition: Def, paths: dict[str, str], what: st
         learned.training = mapped
     else:
         learned.frozen = mapped
+
+
+def left_by(known: FunctionKnowledge, outside: Shift) -> Shift:
+    """The mode after a call of a function of the file."""
+    if known.is_generator or any(each in torch_api.SWITCHES for each in known.decorators):
+        return outside
+    left = outside.then(known.leaves)
+    # Other decorators may bring the mode back.
+    return left | outside if known.decorators else left
 
 
 def result_of(node: cst.Call, returns: Abstract, bound: int, given: Arguments, runs: bool) -> Abstract:

@@ -50,10 +50,7 @@ class Managers:
 
     def run(self, value: Abstract, name: str) -> list[cst.FunctionDef]:
         """The methods of that name which a manager of this file has; they are called here."""
-        if value.kind is not Kind.INSTANCE:
-            return []
-        owners = [each for each in value.definitions if isinstance(each, cst.ClassDef)]
-        methods = [method for owner in owners if (method := self.context.method(owner, name)) is not None]
+        methods = self.context.methods(value, name)
         for method in methods:
             self.context.called(method)
         return methods

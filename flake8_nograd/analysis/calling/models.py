@@ -13,7 +13,7 @@ from ..collected import Arguments, flat, forwards_of, merge
 from ..context import Context
 from ..knowledge import FunctionKnowledge
 from ..value import DATA, PLAIN, UNKNOWN, Abstract, cut_by, replace
-from .handing import hand_over, paths_inside, result_of
+from .handing import hand_over, left_by, paths_inside, result_of
 from .rows import Rows
 
 
@@ -66,8 +66,7 @@ class Models:
         for each in inputs:
             context.escapes(each)
         if known is not None and known.returns is not None:
-            if not known.is_generator and not known.decorators:
-                context.state.mode = context.state.mode.then(known.leaves)
+            context.state.mode = left_by(known, context.state.mode)
             result = result_of(node, known.returns, 1, given, runs=True)
             result = context.as_object_has_it(model, result)
             return replace(result, forwards=known.returns.forwards | forwards_of(inputs) | {node})
