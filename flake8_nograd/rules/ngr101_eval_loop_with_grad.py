@@ -50,8 +50,10 @@ Fix safety:
     with a graph is returned, yielded, stored or handed to code that is not in
     the file, since somebody there might differentiate it; and where nothing puts
     the model in evaluation mode: one that gives forces differentiates inside, and
-    raises without gradients. The fix is always `no_grad`, never `inference_mode`,
-    whose tensors cannot be used in autograd afterwards.
+    raises without gradients. Of a model in evaluation mode it is taken that it does
+    not, unless something read of its results is named for it (`out["forces"]`).
+    The fix is always `no_grad`, never `inference_mode`, whose tensors cannot be used
+    in autograd afterwards.
 
 When to silence it:
 

@@ -105,6 +105,27 @@ def test_eval_makes_batch_norm_use_its_running_statistics() -> None:
     assert not torch.equal(norm.state_dict()["running_mean"], before["running_mean"])
 
 
+class Energy(nn.Module):
+    """Forces are the gradient of an energy."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 1)
+
+    def forward(self, positions: Tensor) -> dict[str, Tensor]:
+        positions.requires_grad_(True)
+        energy = self.layer(positions).sum()
+        (forces,) = torch.autograd.grad(energy, positions)
+        return {"energy": energy, "forces": forces}
+
+
+def test_a_model_that_gives_forces_raises_without_gradients() -> None:
+    model = Energy().eval()
+    assert model(torch.ones(2, 3))["forces"].shape == (2, 3)
+    with torch.no_grad(), pytest.raises(RuntimeError, match="does not require grad"):
+        model(torch.ones(2, 3))
+
+
 def correct(model: nn.Module, data: list[tuple[Tensor, Tensor]]) -> int:
     return sum(int((model(x).argmax(1) == y).sum().item()) for x, y in data)
 
