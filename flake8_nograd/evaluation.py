@@ -87,7 +87,7 @@ def _is_asked_for(facts: FileFacts, place: Place) -> bool:
 
 def asks_for_version(place: Place) -> bool:
     """Whether torch's version decides if it runs: ``if torch.__version__ < "0.4":``."""
-    return any("torch" in name.lower() and "version" in name.lower() for name in place.tests)
+    return any("torch" in name.lower() and "version" in name.lower() for name in place.conditions)
 
 
 def _differentiated(facts: FileFacts) -> set[Anchor]:

@@ -184,6 +184,8 @@ class Function:
     """Whether its body reads the ``.grad`` of something."""
     reads_graph: bool = False
     """Whether its body, or that of a function in it, reads the ``.grad_fn`` of something."""
+    tests: tuple[str, ...] = ()
+    """The names that the conditions around its definition test, and what the handlers there catch."""
 
     @property
     def qualified(self) -> str:
@@ -229,6 +231,14 @@ class Place(NamedTuple):
     """The switches that stand above it as statements, in its block or one around, and have no effect."""
     passed: tuple[str, ...] = ()
     """The names that conditions above it test, of which one branch does not come here: ``if not train: return``."""
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """``tests``, and those of the functions around it: what is defined elsewhere only runs there."""
+        found, function = self.tests, self.function
+        while function is not None:
+            found, function = found + function.tests, function.parent
+        return found
 
 
 class Form(Enum):

@@ -90,6 +90,7 @@ class Definitions:
             context.here.function,
             owner if isinstance(owner, cst.ClassDef) else None,
             tuple(each.name.value for each in parameters_of(node.params)),
+            context.here.tests,
         )
         if isinstance(node, cst.FunctionDef) and isinstance(owner, cst.ClassDef):
             known.framework = framework_mode(context.learned.classes[owner], node.name.value)

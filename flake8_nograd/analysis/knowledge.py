@@ -47,6 +47,8 @@ class FunctionKnowledge:
     parent: Def | None
     owner: cst.ClassDef | None
     parameters: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ()
+    """What the conditions around its definition test."""
     own: Shift = KEEP
     """What its decorators do."""
     decorators: tuple[str, ...] = ()
@@ -164,7 +166,7 @@ class Knowledge:
         What a function gives back (``scaled = make(x)``) is called before the walk reaches its definition.
         """
         functions = {
-            node: FunctionKnowledge(node, each.parent, each.owner, each.parameters)
+            node: FunctionKnowledge(node, each.parent, each.owner, each.parameters, each.tests)
             for node, each in self.functions.items()
         }
         return Knowledge(functions, modules=set(self.modules))

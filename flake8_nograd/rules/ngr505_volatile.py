@@ -84,4 +84,4 @@ def _is_of_a_tensor(each: Assignment) -> bool:
 
 def _is_for_another_torch(place: Place) -> bool:
     """Whether the code runs only where torch has another version, or lacks a name: ``no_grad``."""
-    return asks_for_version(place) or not LACKING.isdisjoint(place.tests)
+    return asks_for_version(place) or not LACKING.isdisjoint(place.conditions)
