@@ -394,12 +394,26 @@ class Context:
             value = names[as_handed_in(position)]
             known = learning.alters.get(position)
             learning.alters[position] = value if known is None else known | value
-        for owner, what, path in learning.puts:
+        self._settings_into(learning, learning.puts)
+
+    def yields(self) -> None:
+        """The generator around yields here: whoever goes through it finds models in what they are in here."""
+        learning = self.learning()
+        if learning is not None:
+            mode = self.state.mode
+            learning.yields = mode if learning.yields is None else learning.yields | mode
+            learning.is_generator = True
+            self._settings_into(learning, learning.holds)
+
+    def _settings_into(
+        self, learning: FunctionKnowledge, table: dict[tuple[Definition | None, str, str], Setting]
+    ) -> None:
+        """What the models are in here that a function puts in something."""
+        for key in learning.puts:
+            _, what, path = key
             setting = setting_of(self.state.training if what == "training" else self.state.frozen, path)
-            known_setting = learning.puts[owner, what, path]
-            if known_setting is not NOT_SET:
-                setting |= known_setting
-            learning.puts[owner, what, path] = setting
+            before = table.get(key, NOT_SET)
+            table[key] = setting if before is NOT_SET else setting | before
 
     def outlives(self, path: str) -> bool:
         """Whether what is stored there is seen by others when the function has returned."""

@@ -69,8 +69,6 @@ class Definitions:
             if parameter.default is not None:
                 self.expressions.of(parameter.default)
         value = Abstract(kind=Kind.FUNCTION, definitions=(node,), label=node.name.value)
-        if any(name.endswith("contextmanager") for name in names):
-            value = Abstract(kind=Kind.FUNCTION, definitions=(node,), label=node.name.value, api="contextmanager")
         self.expressions.bind(node.name.value, value)
         self.deferred.append(Deferred(node, (node, *context.here.scopes), context.here.owner))
 

@@ -616,9 +616,7 @@ class Expressions:
         context.use(value, node, Purpose.YIELDED)
         learning = context.learning()
         if learning is not None:
-            mode = context.state.mode
-            learning.yields = mode if learning.yields is None else learning.yields | mode
-            learning.is_generator = True
+            context.yields()
             item = Abstract(kind=Kind.CONTAINER, item=value, forwards=value.forwards)
             learning.returns = item if learning.returns is None else learning.returns | item
         return UNKNOWN

@@ -76,6 +76,8 @@ class FunctionKnowledge:
     """Parameters that some caller gives one object."""
     puts: dict[tuple[Definition | None, str, str], Setting] = field(default_factory=dict)
     """What it leaves models in: by the function whose name it is, ``training`` or ``frozen``, and the path."""
+    holds: dict[tuple[Definition | None, str, str], Setting] = field(default_factory=dict)
+    """What models are in where it yields, of those that it puts in one before."""
     wraps: Shift | None = None
     """As a decorator: the mode that it calls its function under."""
     training: dict[str, Setting] | None = None
@@ -110,7 +112,7 @@ class FunctionKnowledge:
             [(position, value.gist()) for position, value in sorted(self.arguments.items())],
             [(position, value.gist()) for position, value in sorted(self.stores.items())],
             [(position, value.gist()) for position, value in sorted(self.alters.items())],
-            (self.aliases, self.puts, self.keeps),
+            (self.aliases, self.puts, self.holds, self.keeps),
             [(place, value.gist()) for place, value in self.rebinds.items()],
         )
 

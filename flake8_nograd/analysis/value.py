@@ -74,6 +74,16 @@ BUILT = Setting(Answer.YES, Evaluated.CONSTRUCTOR)
 """In training mode, as ``nn.Module.__init__`` leaves it."""
 
 
+class Put(NamedTuple):
+    """What a context manager of the file puts a model in, and leaves it in."""
+
+    what: str
+    """``training`` or ``frozen``."""
+    path: str
+    inside: Answer
+    after: Answer
+
+
 class Abstract(NamedTuple):
     """A value as far as we know it; ``facts.Value`` and what only the walk needs."""
 
@@ -129,6 +139,8 @@ class Abstract(NamedTuple):
     releafed: cst.CSTNode | None = None
     block: Switch | None = None
     lazy: Lazy | None = None
+    puts: frozenset[Put] = frozenset()
+    """Of a context manager."""
     is_all_cut: bool = False
 
     def fact(self) -> Value:
@@ -244,6 +256,7 @@ class Abstract(NamedTuple):
             block=_either_block(self, other),
             is_all_cut=self.is_all_cut and other.is_all_cut,
             lazy=self.lazy if self.lazy and other.lazy and self.lazy.node is other.lazy.node else None,
+            puts=_either_puts(self.puts, other.puts),
         )
 
 
@@ -280,6 +293,12 @@ def _either_elements(
     if one is None or other is None or len(one) != len(other):
         return None
     return tuple(a | b for a, b in zip(one, other, strict=True))
+
+
+def _either_puts(one: frozenset[Put], other: frozenset[Put]) -> frozenset[Put]:
+    """What one of them alone puts a model in, it may be in."""
+    both = {put._replace(inside=Answer.UNKNOWN, after=Answer.UNKNOWN) for put in one ^ other}
+    return frozenset(both) | (one & other)
 
 
 UNKNOWN = Abstract()

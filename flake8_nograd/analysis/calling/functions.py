@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial, reduce
 from operator import or_
@@ -15,7 +16,7 @@ from ..collected import Arguments, contents, forwards_of, merge
 from ..context import Context
 from ..knowledge import Def, FunctionKnowledge, Run
 from ..switching import switch_of
-from ..value import BUILT, NOT_SET, UNKNOWN, Abstract, Leaving, Setting, replace
+from ..value import BUILT, NOT_SET, UNKNOWN, Abstract, Definition, Leaving, Put, Setting, replace
 from .containers import Containers
 from .handing import left_by, note_aliases, paths_inside, result_of, transfer
 from .rows import Rows
@@ -32,6 +33,8 @@ class Functions:
     def _manager(self, node: cst.Call, callee: Abstract, given: Arguments) -> Abstract:
         """Make a context manager with a generator of the file, which runs when it is entered."""
         shift, leaving = KEEP, Leaving.RESTORES
+        puts: set[Put] = set()
+        bound = 0 if callee.bound is None else 1
         for definition in callee.definitions:
             if isinstance(definition, cst.FunctionDef):
                 self.rows.call(node, definition.name.value, callee.bound or UNKNOWN, given, definition)
@@ -39,13 +42,22 @@ class Functions:
             if known is not None and known.yields is not None and known.own == KEEP:
                 # A decorator of torch takes its mode back at each yield.
                 shift, leaving = known.yields, Leaving.RESTORES if known.leaves == KEEP else Leaving.STAYS
+            if known is not None and len(callee.definitions) == 1:
+                puts.update(_puts(known, paths_inside(known.parameters, bound, callee, given)))
         for each in given.all():
             self.context.escapes(each)
-        return Abstract(kind=Kind.SWITCH, shift=shift, leaving=leaving, definitions=callee.definitions)
+        return Abstract(
+            kind=Kind.SWITCH, shift=shift, leaving=leaving, definitions=callee.definitions, puts=frozenset(puts)
+        )
+
+    def _makes_a_manager(self, definition: Definition) -> bool:
+        """Whether it stands under ``@contextmanager``."""
+        known = None if isinstance(definition, cst.ClassDef) else self.context.learned.functions.get(definition)
+        return known is not None and any(name.endswith("contextmanager") for name in known.decorators)
 
     def call(self, node: cst.Call, callee: Abstract, given: Arguments) -> Abstract:
         """Call a function of the file."""
-        if callee.api == "contextmanager":
+        if callee.definitions and all(map(self._makes_a_manager, callee.definitions)):
             return self._manager(node, callee, given)
         result: Abstract | None = None
         for definition in callee.definitions:
@@ -305,6 +317,17 @@ class Functions:
                 known = context.known.functions.get(definition)
                 if known is not None and known.row is not None:
                     context.recorder.write(ThreadCall(node, context.place(), known.row))
+
+
+def _puts(known: FunctionKnowledge, paths: dict[str, str]) -> Iterator[Put]:
+    """What a context manager puts the models in that it is handed."""
+    for (owner, what, path), setting in known.holds.items():
+        root, dot, rest = path.partition(".")
+        if owner is known.node and paths.get(root) and setting.is_set:
+            after = known.puts.get((owner, what, path), NOT_SET)
+            # What was kept elsewhere before, it brings back in ways that are not seen.
+            left = Answer.UNKNOWN if after.answer is setting.answer else after.answer
+            yield Put(what, paths[root] + dot + rest, setting.answer, left)
 
 
 def _perhaps(left: Abstract, value: Abstract) -> Abstract:
