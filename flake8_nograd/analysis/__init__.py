@@ -8,6 +8,7 @@ from ..facts import Class, FileFacts, Function, Role
 from ..grad import KEEP, GradMode
 from ..settings import Settings
 from .context import Context
+from .entering import parameters_of
 from .knowledge import FunctionKnowledge, Knowledge, settle_callers
 from .recorder import Recorder, Surroundings
 from .state import State
@@ -60,7 +61,7 @@ def _function_row(knowledge: Knowledge, each: FunctionKnowledge) -> Function:
         row,
         isinstance(each.node, cst.FunctionDef) and each.node.asynchronous is not None,
         each.is_generator,
-        _is_test(name, row),
+        _is_test(knowledge, each, name, row),
         each.decorators,
         each.guard,
         each.entry,
@@ -73,8 +74,14 @@ def _function_row(knowledge: Knowledge, each: FunctionKnowledge) -> Function:
     return each.row
 
 
-def _is_test(name: str, owner: Class | None) -> bool:
+def _is_test(knowledge: Knowledge, each: FunctionKnowledge, name: str, owner: Class | None) -> bool:
     """Whether pytest or unittest collect a function, or it helps a test case."""
-    if owner is not None and owner.role is Role.TEST_CASE:
-        return True
-    return name.startswith("test_") and (owner is None or "Test" in owner.name)
+    if owner is not None:
+        return owner.role is Role.TEST_CASE or (name.startswith("test_") and "Test" in owner.name)
+    # ``test_loop(model, loader)`` that checks nothing tests the model, in a file that has no tests.
+    return name.startswith("test_") and (each.asserts or knowledge.is_of_tests or not _must_be_given(each))
+
+
+def _must_be_given(each: FunctionKnowledge) -> bool:
+    """Whether a function has parameters without a default, which pytest would take for fixtures."""
+    return any(parameter.default is None for parameter in parameters_of(each.node.params))

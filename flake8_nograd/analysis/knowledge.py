@@ -93,6 +93,7 @@ class FunctionKnowledge:
     is_generator: bool = False
     reads_grad: bool = False
     reads_graph: bool = False
+    asserts: bool = False
     entry: GradMode = GradMode.UNKNOWN
     entered_on: bool = False
     guard: Guard = Guard.NOBODY
@@ -161,6 +162,8 @@ class Knowledge:
     training: dict[str, Setting] = field(default_factory=dict)
     """What the module level leaves its models in."""
     frozen: dict[str, Setting] = field(default_factory=dict)
+    is_of_tests: bool = False
+    """Whether it imports pytest or unittest."""
 
     def next(self) -> Knowledge:
         """To be filled by the next walk, which knows from its start which functions there are.

@@ -227,6 +227,9 @@ class Walk(cst.CSTVisitor):
 
     def visit_Assert(self, node: cst.Assert) -> bool:
         """``assert``."""
+        learning = self.context.learning()
+        if learning is not None:
+            learning.asserts = True
         self.context.use(self.expressions.of(node.test), node, Purpose.VALUE, callee="assert")
         return False
 
@@ -272,7 +275,12 @@ class Walk(cst.CSTVisitor):
             else:
                 root = name.split(".")[0]
                 self.expressions.bind(root, _api(root))
+            self._note_tests(name)
         return False
+
+    def _note_tests(self, module: str) -> None:
+        if module.split(".")[0] in {"pytest", "unittest"}:
+            self.context.learned.is_of_tests = True
 
     def visit_LazyImport(self, node: cst.LazyImport) -> bool:
         """``lazy import a.b as c``: binds the same names."""
@@ -285,6 +293,7 @@ class Walk(cst.CSTVisitor):
     def visit_ImportFrom(self, node: cst.ImportFrom) -> bool:
         """``from a import b as c``; of star imports, the names that matter here."""
         module = "." * len(node.relative) + (_dotted(node.module) if node.module is not None else "")
+        self._note_tests(module)
         if isinstance(node.names, cst.ImportStar):
             for name in sorted(torch_api.star_names(module)):
                 self.expressions.bind(name, _api(f"{module}.{name}"))

@@ -24,6 +24,9 @@ class Rows:
         self, node: cst.Call, name: str, receiver: Abstract, given: Arguments, function: Def | None = None
     ) -> None:
         """The row of a call."""
+        learning = self.context.learning()
+        if learning is not None and "assert" in name.rsplit(".", 1)[-1]:
+            learning.asserts = True
         known = self.context.known.functions.get(function) if function is not None else None
         self.context.recorder.write(
             Call(
