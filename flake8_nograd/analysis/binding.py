@@ -257,7 +257,7 @@ def _kept(value: Abstract) -> Abstract:
 def _leaf_by_gradient(target: Abstract, source: cst.BaseExpression) -> Abstract:
     """``w -= lr * w.grad``: what has a gradient to read is a leaf, unless we know better."""
     gradient = f"{target.label}.grad"
-    if not target.label or target.leaf is not None or target.is_leaf is Answer.NO:
+    if not target.label or target.leaf is not None or Answer.NO in {target.is_leaf, target.requires_grad}:
         return target
     if target.kind not in {Kind.UNKNOWN, Kind.TENSOR, Kind.PARAMETER, Kind.DATA}:
         return target
