@@ -55,6 +55,8 @@ def needless(facts: FileFacts) -> tuple[Forward, ...]:
         and not _belongs_to_caller(facts, each)
         and _evaluates(facts, each, uses.get(each.anchor, []))
     ]
+    if found and _differentiates_in_hooks(facts):
+        return ()
     return _where_they_run(found)
 
 
@@ -78,10 +80,14 @@ def records(each: Forward) -> bool:
 
 
 def _is_asked_for(facts: FileFacts, place: Place) -> bool:
-    """Whether gradients are on because somebody wrote so: ``with torch.enable_grad():``, or a decorator."""
-    return any(switch.enables is Answer.YES for switch in place.switches) or any(
-        switch.form is Form.DECORATOR and switch.enables is Answer.YES and switch.function is place.function
-        for switch in facts.switches
+    """Whether gradients are on because somebody wrote so: ``with torch.enable_grad():``, ``if with_gradients:``."""
+    return (
+        any(switch.enables is Answer.YES for switch in place.switches)
+        or any(naming.sounds_like_gradient_flag(name) for name in place.tests)
+        or any(
+            switch.form is Form.DECORATOR and switch.enables is Answer.YES and switch.function is place.function
+            for switch in facts.switches
+        )
     )
 
 
@@ -191,6 +197,9 @@ def _evaluates(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
     function = each.place.function
     if each.via is not None and each.via in differentiating(facts):
         return False
+    if any(inside is not None and inside.names_forces for inside in (function, each.via)):
+        # What a model gives so, it differentiates inside.
+        return False
     if each.training is Answer.NO:
         return _in_eval_mode(facts, each, uses)
     if each.training is Answer.YES and each.evaluated is Evaluated.HERE:
@@ -295,7 +304,7 @@ def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         named = naming.sounds_like_evaluation(function.name) or (
             each.evaluated is Evaluated.HERE and naming.sounds_like_inference(function.name)
         )
-        if not _is_only_stored(each, uses) and (not named or _is_filled_in(function) or _runs_itself(facts, each)):
+        if not _is_only_stored(each, uses) and (not named or function.is_filled_in or _runs_itself(facts, each)):
             return False
         if each.method not in {"__call__", "forward"} and not any(_is_tensor(use) for use in uses):
             return False
@@ -324,11 +333,6 @@ def _over_data(each: Forward) -> bool:
     """Whether it stands in a loop, and not in one over models, each of which is run once."""
     model = each.model.label.partition(".")[0]
     return any(model not in loop.binds for loop in each.place.loops)
-
-
-def _is_filled_in(function: Function) -> bool:
-    """A private method that nobody in the file calls: a class of another file does, and decides about gradients."""
-    return function.owner is not None and function.name.startswith("_") and function.guard is Guard.NOBODY
 
 
 def _is_forward(function: Function) -> bool:
@@ -372,6 +376,19 @@ def _callees_of_differentiating(facts: FileFacts) -> frozenset[Function]:
             found.add(callee)
             open_.append(callee)
     return frozenset(found)
+
+
+def _differentiates_in_hooks(facts: FileFacts) -> bool:
+    """Whether what the file hooks into modules asks for gradients, in the middle of a forward pass."""
+    hooked = {
+        each.label.rpartition(".")[2]
+        for call in facts.calls
+        if call.api[1:] in torch_api.FORWARD_HOOK_REGISTRARS
+        for each in (*call.arguments, *(value for _, value in call.keywords))
+    }
+    return bool(hooked) and any(
+        function.name in hooked or function.guard is Guard.ELSEWHERE for function in differentiating(facts)
+    )
 
 
 def _is_tensor(use: Use) -> bool:

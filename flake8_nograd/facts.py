@@ -184,8 +184,15 @@ class Function:
     """Whether its body reads the ``.grad`` of something."""
     reads_graph: bool = False
     """Whether its body, or that of a function in it, reads the ``.grad_fn`` of something."""
+    names_forces: bool = False
+    """Whether a name, keyword or key in it says forces or stresses, which are gradients of an energy."""
     tests: tuple[str, ...] = ()
     """The names that the conditions around its definition test, and what the handlers there catch."""
+
+    @property
+    def is_filled_in(self) -> bool:
+        """Whether it is a private method that nobody in the file calls: a class of another file does."""
+        return self.owner is not None and self.name.startswith("_") and self.guard is Guard.NOBODY
 
     @property
     def qualified(self) -> str:

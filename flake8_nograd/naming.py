@@ -354,6 +354,16 @@ def sounds_like_training_flag(name: str) -> bool:
     return _any(words_of(name), TRAINING_FLAG_WORDS)
 
 
+GRADIENT_FLAG_WORDS = _words("grad grads gradient gradients")
+
+
+@cache
+def sounds_like_gradient_flag(name: str) -> bool:
+    """``enable_valid_grad``, ``requires_grad``, ``is_grad_enabled``; not ``gradient_checkpointing``."""
+    words = words_of(name)
+    return _any(words[-1:], GRADIENT_FLAG_WORDS) or words[-2:] == ("grad", "enabled")
+
+
 # --- Values ---------------------------------------------------------------------------
 
 DATA_NAMES = _words("""
@@ -496,6 +506,16 @@ GRADIENT_WORDS = _words("force forces stress stresses virial grad grads gradient
 def sounds_like_gradient(name: str) -> bool:
     """Of a part of what a model gives: ``forces``, ``pred_stress``, ``grad``; not ``logits``, ``grad_fn``."""
     return name != "grad_fn" and _any(words_of(name), GRADIENT_WORDS)
+
+
+FORCES_WORDS = _words("forces stress stresses virial virials")
+
+
+@cache
+def sounds_like_forces(name: str) -> bool:
+    """``forces``, ``pred_stress``, ``compute_force``: gradients of an energy; not ``force``, a verb as well."""
+    words = words_of(name)
+    return _any(words, FORCES_WORDS) or words[:2] == ("compute", "force")
 
 
 FROZEN_WORDS = _words("frozen freeze freezed fixed detached")

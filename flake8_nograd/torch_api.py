@@ -701,6 +701,9 @@ HOOK_REGISTRARS: frozenset[str] = _words("""
 """)
 """Autograd calls these hooks, with gradients for ``create_graph``, and else without."""
 
+TEXT_KEYWORDS: frozenset[str] = _words("max_tokens")
+"""Of an engine that takes a text and gives one, as llama.cpp's ``Llama`` and the clients of servers do: no module."""
+
 FORWARD_HOOK_REGISTRARS: frozenset[str] = _words("""
     register_forward_hook register_forward_pre_hook register_module_forward_hook register_module_forward_pre_hook
 """)

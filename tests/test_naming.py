@@ -92,6 +92,11 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
         "running_mean self.ema avg_loss moving_avg ema_loss self.average_reward self.shadow",
         "mean total loss hidden momentum avgpool _",
     ),
+    naming.sounds_like_gradient_flag: (
+        "enable_valid_grad with_gradients requires_grad torch.is_grad_enabled",
+        "gradient_checkpointing grad_accumulation_steps training",
+    ),
+    naming.sounds_like_forces: ("forces pred_stress compute_force virials", "force force_reload workforce"),
     naming.sounds_like_training_flag: ("train is_training phase self.training mode", "step x evaluate"),
     naming.sounds_like_data: (
         "x y xb yb inputs targets labels batch images img data mask input_ids tokens batch_x real_images next_obs "

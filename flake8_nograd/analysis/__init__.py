@@ -69,6 +69,7 @@ def _function_row(knowledge: Knowledge, each: FunctionKnowledge) -> Function:
         each.parameters,
         reads_grad=each.reads_grad,
         reads_graph=each.reads_graph,
+        names_forces=each.names_forces,
         tests=each.tests,
     )
     return each.row

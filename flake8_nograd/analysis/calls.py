@@ -137,7 +137,8 @@ class Calls:
     def _unknown(self, node: cst.Call, callee: Abstract, given: Arguments) -> Abstract:
         context = self.context
         name = callee.label
-        if naming.sounds_like_model(name) and not self._makes(name, given):
+        is_text = not torch_api.TEXT_KEYWORDS.isdisjoint(given.keywords)
+        if naming.sounds_like_model(name) and not is_text and not self._makes(name, given):
             model = Abstract(label=name, training=callee.training)
             return self.models.forward(node, model, "__call__", given)
         self.rows.call(node, name, UNKNOWN, given)

@@ -8,7 +8,7 @@ from typing import TypeVar
 import libcst as cst
 
 from ..facts import Kind
-from .value import Abstract, replace
+from .value import UNKNOWN, Abstract, replace
 
 Key = TypeVar("Key", int, str)
 
@@ -44,6 +44,9 @@ def filled(container: Abstract, values: list[Abstract]) -> Abstract:
     if container.kind not in {Kind.CONTAINER, Kind.PARAMETERS, Kind.UNKNOWN}:
         return replace(container, forwards=forwards)
     item = container.item
+    if container.kind is Kind.UNKNOWN and item is None and container.elements is None:
+        # It may hold anything beside.
+        item = UNKNOWN
     for each in (*(container.elements or ()), *values):
         item = each if item is None else item | each
     kind, source = container.kind, container.source

@@ -470,6 +470,12 @@ class Context:
             function.reads_graph = True
             function = self.learned.functions.get(function.parent) if function.parent is not None else None
 
+    def names(self, word: str) -> None:
+        """A word of the author: a name that is bound, a keyword, a key."""
+        function = self.learning()
+        if function is not None and naming.sounds_like_forces(word):
+            function.names_forces = True
+
     def escapes(self, value: Abstract) -> None:
         """A function is handed to somebody we do not know."""
         for definition in value.definitions:

@@ -73,6 +73,8 @@ class Expressions:
                 return PLAIN
             case cst.SimpleString():
                 text = node.evaluated_value
+                if isinstance(text, str) and text.isidentifier():
+                    self.context.names(text)
                 return constant(text) if isinstance(text, str) else PLAIN
             case cst.ConcatenatedString():
                 self.of(node.left)
@@ -121,6 +123,7 @@ class Expressions:
     def bind(self, name: str, value: Abstract) -> None:
         """Bind a local name."""
         context = self.context
+        context.names(name)
         value = context.marked(value)
         if value.kind is not Kind.MODEL or value.label != name:
             # Else it is the same object: ``model = model.to(device)``.
@@ -447,6 +450,7 @@ class Expressions:
                 given.positional.append(replace(value, label="", lazy=None))
             elif argument.keyword is not None:
                 given.keywords[argument.keyword.value] = value
+                self.context.names(argument.keyword.value)
             else:
                 given.positional.append(value)
         return given

@@ -22,7 +22,7 @@ class Run:
     """Of the model, seen from inside: ``model``, ``self.net``."""
     method: str
     explicit: bool
-    """Whether the function itself decides between training and evaluation mode."""
+    """Whether the function itself decides between training and evaluation mode, or on gradients."""
     anchor: cst.CSTNode
     """The call."""
 
@@ -94,6 +94,7 @@ class FunctionKnowledge:
     reads_grad: bool = False
     reads_graph: bool = False
     asserts: bool = False
+    names_forces: bool = False
     entry: GradMode = GradMode.UNKNOWN
     entered_on: bool = False
     guard: Guard = Guard.NOBODY

@@ -96,8 +96,13 @@ def _raises(write: Write) -> bool:
         and write.target.leaf is not None
         and write.target.requires_grad is Answer.YES
         and write.manner is not Manner.DATA
-        and not (function is not None and function.is_test)
+        and not (function is not None and (function.is_test or _is_called_elsewhere(function)))
     )
+
+
+def _is_called_elsewhere(function: Function) -> bool:
+    """Whether the class it is derived from calls it, in another file, and decides about gradients."""
+    return function.is_filled_in and function.owner is not None and bool(function.owner.bases)
 
 
 def _somebody_freezes(facts: FileFacts) -> bool:

@@ -12,7 +12,7 @@ from ...grad import Answer, GradMode
 from ..collected import Arguments, flat, forwards_of, merge
 from ..context import Context
 from ..knowledge import FunctionKnowledge
-from ..value import DATA, PLAIN, UNKNOWN, Abstract, cut_by, replace
+from ..value import DATA, NO_GRAD_CUTS, PLAIN, UNKNOWN, Abstract, cut_by, replace
 from .handing import hand_over, left_by, paths_inside, result_of
 from .rows import Rows
 
@@ -138,6 +138,8 @@ def _graph(forward: FunctionKnowledge) -> Answer:
         return Answer.UNKNOWN
     if given.is_none or given.kind is Kind.PARAMETER or given.parameter is not None:
         return Answer.NO
+    if given.cut is not None and given.cut.how in NO_GRAD_CUTS:
+        return Answer.NO
     if given.kind is not Kind.TENSOR or given.cut is not None:
         return Answer.UNKNOWN  # It may have been recorded and dropped: ``argmax``.
     return (
@@ -154,12 +156,13 @@ def _differentiable_input(value: Abstract) -> bool:
 
 def _invented(values: list[Abstract]) -> bool:
     """Whether tensors are made of noise or constants."""
+    tensors = [each for each in flat(values) if each.kind is not Kind.PLAIN or each.constant is None]
     made = [
         each.cut.at
-        for each in flat(values)
+        for each in tensors
         if each.cut is not None and each.cut.how is Loss.FACTORY and each.made_at is not None
     ]
-    return 0 < len(made) == len(values) and all(
+    return 0 < len(made) == len(tensors) and all(
         isinstance(each, cst.Call)
         and isinstance(each.func, cst.Attribute)
         and each.func.attr.value in torch_api.INVENTING

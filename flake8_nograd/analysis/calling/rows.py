@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
+from ... import naming
 from ...facts import Call, Evaluated, Forward, Purpose
 from ...grad import Answer, GradMode
 from ..collected import Arguments
@@ -80,10 +81,10 @@ class Rows:
         learning = context.learning()
         if learning is not None:
             learning.forwards.add(node)
-            if learning.own.then(context.state.mode).of(GradMode.ON) & GradMode.ON:
+            if graph is not Answer.NO and learning.own.then(context.state.mode).of(GradMode.ON) & GradMode.ON:
                 learning.records.add(node)
             learning.enables |= learning.own.then(context.state.mode).of(GradMode.OFF) is GradMode.ON
-        if discarded and method not in {"__call__", "forward"}:
+        if graph is Answer.NO or (discarded and method not in {"__call__", "forward"}):
             return
         if learning is None or not model.label:
             return
@@ -91,6 +92,7 @@ class Rows:
         if shift.on is GradMode.ON and not shift.off & GradMode.ON:
             built = setting.where is Evaluated.CONSTRUCTOR and model.parameter is None and "." not in model.label
             explicit = setting.answer is not Answer.UNKNOWN and (setting.where is Evaluated.HERE or built)
+            explicit |= any(naming.sounds_like_gradient_flag(name) for name in context.place().tests)
             learning.runs[Run(model.label, method, explicit, node)] = None
 
     def calls(self, known: FunctionKnowledge | None) -> None:
