@@ -13,7 +13,7 @@ from ..facts import Evaluated, InferenceUse, Kind, LazyRun, Leaf, Place, Purpose
 from ..grad import KEEP, Answer, GradMode, Shift
 from .knowledge import Caller, Def, FunctionKnowledge, Knowledge
 from .recorder import Recorder, Surroundings
-from .state import State, is_part, setting_of
+from .state import State, is_part, root_of, setting_of, some_part
 from .value import NOT_SET, UNKNOWN, Abstract, Definition, Setting, replace
 
 
@@ -163,7 +163,10 @@ class Context:
             surely = model.made_under is GradMode.INFERENCE
             made = replace(made, is_inference=Answer.YES if surely else Answer.UNKNOWN)
         differs = made.requires_grad is Answer.YES and model.label and self._differs_in_part(model.label, Answer.NO)
-        return replace(made, requires_grad=Answer.UNKNOWN) if differs or self.perhaps_frozen(model) else made
+        if not differs and not self.perhaps_frozen(model):
+            return made
+        # What was frozen takes up the graph of what is copied into it with gradients on, and is no leaf then.
+        return replace(made, requires_grad=Answer.UNKNOWN, is_leaf=Answer.UNKNOWN)
 
     def as_object_has_it(self, model: Abstract, found: Abstract) -> Abstract:
         """An attribute of an object, which may have frozen or switched all it holds since that was bound."""
@@ -175,10 +178,13 @@ class Context:
             return replace(found, requires_grad=Answer.NO)
         return replace(found, requires_grad=Answer.UNKNOWN) if self.perhaps_frozen(model) else found
 
-    def change(self, target: Abstract, alter: Callable[[Abstract], Abstract]) -> None:
+    def change(self, target: Abstract, alter: Callable[[Abstract], Abstract], *, written: bool = False) -> None:
         """A tensor is changed in place, under all the names that hold it, and for those who handed it in."""
         state = self.state
-        changed = state.mutate(target, alter)
+        changed = state.mutate(target, alter, written=written)
+        for name in self._aliases(target.label):
+            if name in state.names:
+                state.names[name] |= alter(state.names[name])
         for name in changed:
             # Functions that read the name may run now.
             if name.isidentifier():
@@ -196,10 +202,48 @@ class Context:
                 left = replace(alter(target), parameter=None, identity=frozenset(), label="")
                 self.rebinds(owner, path, left)
                 self.learned.bind(owner, path, left)
+            self._changes_for_others(target, alter)
             for position in range(len(learning.parameters)):
                 value = state.names.get(as_handed_in(position))
                 if value is not None and (value.identity & target.identity or as_handed_in(position) in changed):
                     learning.altered.add(position)
+
+    def _changes_for_others(self, target: Abstract, alter: Callable[[Abstract], Abstract]) -> None:
+        """Functions within those that were handed a tensor by this name find it changed."""
+        for definition, position in self.known.handed.get((self._owner_of(target.label), target.label), ()):
+            name = self.known.functions[definition].parameters[position]
+            held = self.known.bindings.get(definition, {}).get(name)
+            if held is not None:
+                self.learned.bind(definition, name, alter(held))
+
+    def places_of(self, value: Abstract) -> frozenset[tuple[Definition | None, str]]:
+        """The names and attributes by which others than the function that is handed a value may reach it."""
+        if value.kind not in NAMED:
+            return frozenset()
+        found = {(self._owner_of(path), path) for path in (value.label, value.source) if root_of(path).isidentifier()}
+        function = self.function()
+        if value.parameter is not None and function is not None:
+            found |= function.origins.get(value.parameter, frozenset())
+        return value.held | found
+
+    def _aliases(self, path: str) -> Iterator[str]:
+        """Other names of what a path leads to, or a part of it: a parameter, and the name it was handed in by."""
+        function = self.function()
+        for position, places in function.origins.items() if function is not None and path else ():
+            parameter = function.parameters[position] if function is not None else ""
+            for scope, name in places:
+                if isinstance(scope, cst.ClassDef):
+                    outer = f"self.{name}" if scope is self.here.owner else ""
+                else:
+                    outer = name if self._owner_of(name) is scope else ""
+                if not outer or outer == parameter:
+                    continue
+                if path == outer or is_part(path, outer):
+                    yield parameter + path[len(outer) :]
+                elif is_part(outer, path):
+                    yield parameter
+                elif path == parameter or is_part(path, parameter):
+                    yield outer + path[len(parameter) :]
 
     def kept(self, handed: Abstract, places: frozenset[tuple[Definition, str]]) -> None:
         """A function has stored what it was handed in attributes of its class."""
@@ -236,6 +280,12 @@ class Context:
         """A parameter of a model requires gradients from here on, or does not; of its others, we cannot tell."""
         if parameter.kind is not Kind.PARAMETER or not parameter.source:
             return
+        if parameter.source == GROUPS:
+            # Of some model: which, only the optimizer knows.
+            for name, value in [*self.state.names.items()]:
+                if value.kind is Kind.MODEL and name != "self":
+                    self.put("frozen", name, Answer.UNKNOWN)
+            return
         path, frozen = parameter.source, requires.opposite()
         before = self.frozen_of(path)
         if (before.is_set and before.answer is frozen) or (
@@ -266,6 +316,12 @@ class Context:
         """A model is put in a mode, or frozen, here, under all the names that hold it or parts of it."""
         table = self.state.training if what == "training" else self.state.frozen
         names = self._names_of(path, of_wholes=what == "frozen")
+        source = self.state.names.get(path, UNKNOWN).source
+        if what == "training" and source and source != path:
+            names.setdefault(some_part(source), False)
+        for alias in {alias for name in names for alias in self._aliases(name)} - names.keys():
+            # Who calls this function, knows whether they are one.
+            self._note(what, alias, answer | setting_of(table, alias).answer, where)
         # What is marked makes what is known of its parts obsolete.
         for name, certain in sorted(names.items(), key=lambda each: each[1]):
             self.mark(what, name, answer if certain else answer | setting_of(table, name).answer, where)
@@ -324,7 +380,18 @@ class Context:
             yield label, True
 
     def mark(self, what: str, path: str, answer: Answer, where: Evaluated = Evaluated.HERE) -> None:
-        """What is known of a model under one of its names."""
+        """What is known of a model under one of its names, for callers as well."""
+        self._note(what, path, answer, where)
+        learning = self.learning()
+        if learning is not None:
+            learning.puts.setdefault((self._owner_of(path), what, path), NOT_SET)
+        owner = self.here.owner
+        if owner is not None and path.split(".")[0] == "self":
+            function = self.here.function
+            if not (isinstance(function, cst.FunctionDef) and function.name.value == "__init__"):
+                self.learned.classes[owner].retrains.add(path)
+
+    def _note(self, what: str, path: str, answer: Answer, where: Evaluated) -> None:
         table = self.state.training if what == "training" else self.state.frozen
         for name in [name for name in table if is_part(name, path)]:
             del table[name]
@@ -334,14 +401,7 @@ class Context:
                 del self.state.turns[turn]
             for name, value in self.state.names.items():
                 self.state.names[name] = _with(value, path, answer)
-        learning = self.learning()
-        if learning is not None:
-            learning.puts.setdefault((self._owner_of(path), what, path), NOT_SET)
-        owner = self.here.owner
-        if owner is not None and path.split(".")[0] == "self":
-            function = self.here.function
-            if not (isinstance(function, cst.FunctionDef) and function.name.value == "__init__"):
-                self.learned.classes[owner].retrains.add(path)
+            self.learned.freezes |= answer is not Answer.NO
 
     def lookup(self, name: str) -> Abstract:
         """What a name holds here."""
@@ -377,7 +437,7 @@ class Context:
 
     def _owner_of(self, path: str) -> Definition | None:
         """The function whose variable, or parameter, is at the root of a path; ``None`` for the module."""
-        root = path.partition(".")[0]
+        root = root_of(path)
         held = self.learning()
         if root not in self.here.elsewhere and held is not None:
             if root in held.parameters or root in self.learned.bindings.get(held.node, {}):
@@ -403,6 +463,9 @@ class Context:
             mode = self.state.mode
             learning.yields = mode if learning.yields is None else learning.yields | mode
             learning.is_generator = True
+            if learning.own != KEEP:
+                # A decorator of torch enters its mode anew when it goes on. Truth: tests/truth/test_switch_mistakes.
+                self.state.mode = KEEP
             self._settings_into(learning, learning.holds)
 
     def _settings_into(
@@ -442,7 +505,8 @@ class Context:
         if inner is None:
             scopes = [None]
         for scope in scopes:
-            for knowledge in (self.learned, self.known):
+            # What is bound further below is learned later, and known from the walk before.
+            for knowledge in (self.known, self.learned):
                 value = knowledge.bindings.get(scope, {}).get(name)
                 if value is not None:
                     return replace(value, parameter=None, identity=frozenset(), held=frozenset({(scope, name)}))
@@ -524,6 +588,12 @@ class Context:
 
 MOST_NAMES = 64
 """Of one model: ``a = b.x; b = a.y`` would lead to ever longer ones."""
+
+
+GROUPS = "torch.optim.Optimizer.param_groups[]"
+"""What is known of a parameter group is who made it; of a parameter in it, that it is in one."""
+NAMED = frozenset({Kind.MODEL, Kind.PARAMETER, Kind.PARAMETERS, Kind.TENSOR, Kind.DATA, Kind.UNKNOWN})
+"""What may be changed in place, or put in a mode."""
 
 
 def as_handed_in(position: int) -> str:

@@ -65,9 +65,9 @@ class Definitions:
         known.decorators = tuple(reversed(names))
         if node.asynchronous is None:
             known.own = own
-        for parameter in parameters_of(node.params):
+        for position, parameter in enumerate(parameters_of(node.params)):
             if parameter.default is not None:
-                self.expressions.of(parameter.default)
+                known.defaults[position] = self.expressions.of(parameter.default)
         value = Abstract(kind=Kind.FUNCTION, definitions=(node,), label=node.name.value)
         self.expressions.bind(node.name.value, value)
         self.deferred.append(Deferred(node, (node, *context.here.scopes), context.here.owner))

@@ -19,7 +19,7 @@ def enter(context: Context, node: Def, owner: cst.ClassDef | None, known: Functi
     parameters = parameters_of(node.params)
     for position, each in enumerate(parameters):
         name = each.name.value
-        handed = known.arguments.get(position) if known is not None else None
+        handed = known.handed(position) if known is not None else None
         value = handed if handed is not None and handed.kind is Kind.FUNCTION else None
         value = value or _annotated(context, each) or handed or UNKNOWN
         if value.kind in {Kind.UNKNOWN, Kind.PLAIN} and not value.forwards:
@@ -128,6 +128,14 @@ def _settings(context: Context, node: Def, owner: cst.ClassDef | None, known: Fu
                 continue
             if not any(path == other or is_part(path, other) for other in table):
                 table[path] = Setting(setting.answer, Evaluated.CONSTRUCTOR)
+    _of_strangers(context, node, owner, known)
+
+
+def _of_strangers(context: Context, node: Def, owner: cst.ClassDef, known: FunctionKnowledge | None) -> None:
+    """A module that others run (``nn.Sequential``) is perhaps a part of what the file freezes."""
+    run = known is not None and known.frozen is not None and not known.is_open
+    if context.known.freezes and not run and context.role(owner) is Role.MODULE:
+        context.state.frozen.setdefault("self", Setting(Answer.UNKNOWN, Evaluated.NOT))
 
 
 def _presumed(name: str) -> Abstract:

@@ -12,7 +12,7 @@ from ..facts import Evaluated, Kind, Leaf, Loop, Loss, Purpose, Yield
 from ..grad import ANYTHING, Answer
 from .calls import Calls
 from .collected import Arguments, tupled
-from .context import Context, parameter_of
+from .context import GROUPS, Context, parameter_of
 from .reading import bound_by, path_of
 from .state import State
 from .switching import acting
@@ -277,7 +277,7 @@ class Expressions:
             if number is not None and -len(base.elements) <= number < len(base.elements):
                 return base.elements[number]
         if len(keys) == 1 and keys[0].constant == "params" and _is_group(base):
-            return Abstract(kind=Kind.PARAMETERS, item=parameter_of(node, base.label, Answer.UNKNOWN), label=label)
+            return Abstract(kind=Kind.PARAMETERS, item=parameter_of(node, GROUPS, Answer.UNKNOWN), label=label)
         if base.kind is Kind.PARAMETERS:
             return self.calls.containers.item(node, base)
         if base.kind is Kind.STATE:
@@ -630,17 +630,13 @@ def _contains(node: cst.CSTNode, part: cst.CSTNode) -> bool:
     return node is part or any(_contains(each, part) for each in node.children)
 
 
-GROUP = "torch.optim.Optimizer.param_groups[]"
-"""What is known of a parameter group is who made it."""
-
-
 def _groups(node: cst.CSTNode) -> Abstract:
-    return Abstract(kind=Kind.CONTAINER, item=Abstract(kind=Kind.CONTAINER, api=GROUP), made_at=node)
+    return Abstract(kind=Kind.CONTAINER, item=Abstract(kind=Kind.CONTAINER, api=GROUPS), made_at=node)
 
 
 def _is_group(value: Abstract) -> bool:
     """Whether it is a parameter group of an optimizer, and no other dictionary with parameters of something."""
-    return value.api == GROUP or "group" in naming.words_of(value.label)
+    return value.api == GROUPS or "group" in naming.words_of(value.label)
 
 
 def _merged(values: list[Abstract]) -> Abstract | None:

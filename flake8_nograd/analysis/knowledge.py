@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 
 import libcst as cst
 
-from ..facts import Class, Function, Guard, Role
+from ..facts import Class, Function, Guard, Kind, Role
 from ..grad import KEEP, GradMode, Shift
-from .value import Abstract, Definition, Setting
+from .value import Abstract, Definition, Setting, replace
 
 Def = cst.FunctionDef | cst.Lambda
+Place = tuple[Definition | None, str]
+"""The attribute of a class, or the name of a function or, for ``None``, of the module."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,12 @@ class FunctionKnowledge:
     framework: GradMode | None = None
     """The modes a framework calls it under."""
     arguments: dict[int, Abstract] = field(default_factory=dict)
+    origins: dict[int, frozenset[Place]] = field(default_factory=dict)
+    """By which other names what its parameters hold may be reached."""
+    defaults: dict[int, Abstract] = field(default_factory=dict)
+    """What parameters hold that are not handed anything."""
+    omitted: set[int] = field(default_factory=set)
+    """Those of which some caller leaves that to the function."""
     returns: Abstract | None = None
     stores: dict[int, Abstract] = field(default_factory=dict)
     """What it puts into the containers that it is given, by their position."""
@@ -102,6 +110,16 @@ class FunctionKnowledge:
     """Whether it is the forward pass of a module that only its own methods run here: other files run it, too."""
     row: Function | None = None
 
+    def handed(self, position: int) -> Abstract | None:
+        """What callers in the file give a parameter, or leave to it."""
+        given = self.arguments.get(position)
+        default = self.defaults.get(position) if position in self.omitted else None
+        if default is None or (given is None and default.kind is Kind.PLAIN):
+            # A flag is there for others to set.
+            return given
+        default = replace(default.elsewhere(), label="")
+        return default if given is None else given | default
+
     def handed_in(self) -> frozenset[cst.CSTNode]:
         """The forward passes that only its arguments come from: who calls it, knows what becomes of them."""
         return frozenset[cst.CSTNode]().union(*(each.behind() for each in self.arguments.values())) - self.forwards
@@ -114,7 +132,9 @@ class FunctionKnowledge:
             [(position, value.gist()) for position, value in sorted(self.arguments.items())],
             [(position, value.gist()) for position, value in sorted(self.stores.items())],
             [(position, value.gist()) for position, value in sorted(self.alters.items())],
-            (self.aliases, self.puts, self.holds, self.keeps),
+            (self.aliases, self.puts, self.holds, self.keeps, self.origins, self.omitted),
+            [(path, setting.answer) for path, setting in (self.training or {}).items()],
+            [(path, setting.answer) for path, setting in (self.frozen or {}).items()],
             [(place, value.gist()) for place, value in self.rebinds.items()],
         )
 
@@ -165,6 +185,10 @@ class Knowledge:
     frozen: dict[str, Setting] = field(default_factory=dict)
     is_of_tests: bool = False
     """Whether it imports pytest or unittest."""
+    freezes: bool = False
+    """Whether some model, or a part of one, is perhaps frozen somewhere."""
+    handed: dict[Place, dict[tuple[Def, int], None]] = field(default_factory=dict)
+    """The parameters that get what a name holds."""
 
     def next(self) -> Knowledge:
         """To be filled by the next walk, which knows from its start which functions there are.

@@ -97,11 +97,15 @@ class State:
         """Whether grad mode and the modes of models stayed what they were."""
         return self.mode == other.mode and self.training == other.training and self.frozen == other.frozen
 
-    def mutate(self, target: Abstract, change: Callable[[Abstract], Abstract]) -> list[str]:
-        """Change an object in place, under all the names that hold it, or a collection with it; gives these."""
+    def mutate(self, target: Abstract, change: Callable[[Abstract], Abstract], *, written: bool = False) -> list[str]:
+        """Change an object in place, under all the names that hold it, or a collection with it; gives these.
+
+        Its views change with it; what it is a view of, if it was written to: its own flag is its own.
+        """
         changed = []
+        shares = target.identity | target.views if written else target.identity
         for name, value in self.names.items() if target.identity else ():
-            after = _mutated(value, target, change, named=name == target.label)
+            after = _mutated(value, target, shares, change, named=name == target.label)
             if after is not value:
                 changed.append(name)
                 self.names[name] = after
@@ -120,18 +124,27 @@ class State:
                 del table[name]
 
 
-def _mutated(value: Abstract, target: Abstract, change: Callable[[Abstract], Abstract], *, named: bool) -> Abstract:
-    """What a value is after an object was changed that it may be, or hold."""
+def _mutated(
+    value: Abstract,
+    target: Abstract,
+    shares: frozenset[cst.CSTNode],
+    change: Callable[[Abstract], Abstract],
+    *,
+    named: bool,
+) -> Abstract:
+    """What a value is after an object was changed that it may be, or hold, or share its numbers with."""
     if value.identity & target.identity:
         certain = value.identity == target.identity and (named or len(value.identity) == 1)
         value = change(value) if certain else value | change(value)
+    elif (value.identity | value.views) & shares:
+        value |= change(value)
     if value.elements is not None:
-        elements = tuple(_mutated(each, target, change, named=False) for each in value.elements)
+        elements = tuple(_mutated(each, target, shares, change, named=False) for each in value.elements)
         if any(new is not old for new, old in zip(elements, value.elements, strict=True)):
             value = replace(value, elements=elements)
     if value.item is not None:
         # One of several.
-        item = _mutated(value.item, target, change, named=False)
+        item = _mutated(value.item, target, shares, change, named=False)
         value = value if item is value.item else replace(value, item=value.item | item)
     return value
 
@@ -156,11 +169,20 @@ def is_part(path: str, whole: str) -> bool:
     return path.startswith((f"{whole}.", f"{whole}["))
 
 
+def root_of(path: str) -> str:
+    """The name that an access path begins with."""
+    return path.partition(".")[0].partition("[")[0]
+
+
+def some_part(path: str) -> str:
+    """The access path of what loops reach of a model: one part after the other."""
+    return f"{path}[...]"
+
+
 def setting_of(table: dict[str, Setting], path: str) -> Setting:
     """The setting of a model, or of the model that it is a part of."""
-    while path:
-        found = table.get(path)
-        if found is not None:
-            return found
-        path = path.rpartition(".")[0]
-    return NOT_SET
+    found = table.get(path)
+    while found is None and path:
+        path = path.rpartition("." if path.rfind(".") > path.rfind("]") else "[")[0]
+        found = table.get(some_part(path)) or table.get(path)
+    return NOT_SET if found is None else found

@@ -134,6 +134,8 @@ class Abstract(NamedTuple):
     """
     held: frozenset[tuple[Definition | None, str]] = frozenset()
     """The attributes of classes, and the names of other scopes, that this object comes from."""
+    views: frozenset[cst.CSTNode] = frozenset()
+    """The identities of the tensors that it is a view of: autograd treats them as one."""
     turn: cst.CSTNode | None = None
     """Of a parameter: the loop that reaches each of its model's parameters in turn, and this one now."""
     releafed: cst.CSTNode | None = None
@@ -196,7 +198,7 @@ class Abstract(NamedTuple):
 
     def elsewhere(self) -> Abstract:
         """The same, as another function knows it: no parameter of this one, nor does it hold one."""
-        return self._unhanded()._replace(identity=frozenset())
+        return self._unhanded()._replace(identity=frozenset(), views=frozenset())
 
     def _unhanded(self) -> Abstract:
         elements = None if self.elements is None else tuple(each._unhanded() for each in self.elements)
@@ -251,6 +253,7 @@ class Abstract(NamedTuple):
             parameter=self.parameter if self.parameter == other.parameter else None,
             source=self.source if self.source == other.source else "",
             held=self.held | other.held,
+            views=self.views | other.views,
             turn=self.turn if self.turn is other.turn else None,
             releafed=self.releafed if self.releafed is other.releafed else None,
             block=_either_block(self, other),
@@ -386,6 +389,7 @@ def computed(node: cst.CSTNode, operands: list[Abstract], mode: GradMode, *, vie
         made_at=node,
         forwards=forwards,
         identity=frozenset({node}),
+        views=operands[0].identity | operands[0].views if view and operands else frozenset(),
         block=operands[0].block if view and operands else None,
         is_all_cut=bool(operands) and all(each.is_all_cut and each.requires_grad is Answer.NO for each in operands),
     )

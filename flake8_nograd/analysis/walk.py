@@ -475,7 +475,7 @@ class Walk(cst.CSTVisitor):
         def turn() -> None:
             context.here.passed = passed
             value = self.expressions.calls.containers.item(node.target, iterated)
-            grown = context.state.names.get(path_of(node.iter), iterated)
+            grown = self._grown(node.iter, iterated)
             if grown.kind in {Kind.CONTAINER, Kind.PARAMETERS} and grown.item not in (None, iterated.item):
                 # What the body has appended is reached as well.
                 value |= self.expressions.calls.containers.item(node.target, grown)
@@ -490,6 +490,15 @@ class Walk(cst.CSTVisitor):
             runs=self._has_a_turn(node, iterated),
         )
         return False
+
+    def _grown(self, node: cst.BaseExpression, iterated: Abstract) -> Abstract:
+        """What a loop goes through as its body has left it."""
+        match node:
+            case cst.Call(func=cst.Name(value="zip" | "enumerate" | "reversed"), args=args) if all(
+                isinstance(each.value, cst.Name | cst.Attribute | cst.List | cst.Tuple) for each in args
+            ):
+                return self.bindings.before(node)
+        return self.context.state.names.get(path_of(node), iterated)
 
     def visit_While(self, node: cst.While) -> bool:
         """``while``."""

@@ -405,6 +405,25 @@ def test_views_are_what_they_view(view: Callable[[Tensor], Tensor]) -> None:
         assert not view(X).is_inference()
 
 
+def test_a_parameter_shares_the_memory_of_its_content() -> None:
+    with torch.inference_mode():
+        assert nn.Parameter(torch.ones(2)).is_inference()
+        assert not nn.Parameter(X).is_inference()
+
+
+def test_a_view_follows_what_it_shows_and_not_the_other_way_round() -> None:
+    tensor = torch.zeros(2, 2)
+    view = tensor[0]
+    tensor.requires_grad_()
+    assert view.requires_grad
+    other = torch.zeros(2, 2)
+    other[0].requires_grad_()
+    assert not other.requires_grad
+    other[0].mul_(torch.ones(2, requires_grad=True))
+    assert other.requires_grad
+    assert not other.is_leaf
+
+
 @pytest.mark.parametrize(
     "copy",
     [

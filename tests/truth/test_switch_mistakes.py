@@ -91,6 +91,16 @@ def test_a_decorated_coroutine_runs_with_gradients(switch: Callable[[], Made]) -
     assert asyncio.run(items()) == [True]
 
 
+def test_a_decorated_generator_goes_on_in_the_mode_of_its_decorator() -> None:
+    @torch.no_grad()
+    def generator() -> Iterator[bool]:
+        with torch.enable_grad():
+            yield gradients()
+            yield gradients()
+
+    assert list(generator()) == [True, False]
+
+
 @each_switch
 def test_a_decorated_context_manager_leaves_its_block_with_gradients(switch: Callable[[], Made]) -> None:
     @switch()

@@ -15,6 +15,7 @@ from ...grad import ANYTHING, KEEP, Answer
 from ..collected import Arguments, contents, forwards_of, merge
 from ..context import Context
 from ..knowledge import Def, FunctionKnowledge, Run
+from ..state import root_of
 from ..switching import switch_of
 from ..value import BUILT, NOT_SET, UNKNOWN, Abstract, Definition, Leaving, Put, Setting, replace
 from .containers import Containers
@@ -88,6 +89,7 @@ class Functions:
         bound = 1 if callee.bound is not None else 0
         paths = paths_inside(learned.parameters, bound, callee, given)
         self._hand_in(learned, bound, given)
+        self._omitted(learned, bound, given)
         transfer(self.context, definition, paths)
         note_aliases(learned, bound, given)
         given = Arguments(list(given.positional), dict(given.keywords), given.starred, given.is_statement)
@@ -117,10 +119,26 @@ class Functions:
                 self.context.escapes(each)
                 continue
             merge(learned.arguments, position, each)
+            self._also(learned, position, each)
             held = learned.arguments[position]
             if held.kind is not Kind.FUNCTION:
                 # One of several things, which may be called where we do not see it.
                 self.context.escapes(replace(held, kind=Kind.FUNCTION))
+
+    def _omitted(self, learned: FunctionKnowledge, bound: int, given: Arguments) -> None:
+        """Parameters that are left what they are by default."""
+        for position, each in learned.defaults.items():
+            if given.at(position - bound, learned.parameters[position]) is None and not given.starred:
+                learned.omitted.add(position)
+                self._also(learned, position, each)
+
+    def _also(self, learned: FunctionKnowledge, position: int, handed: Abstract) -> None:
+        """By which names what a parameter holds may be reached."""
+        places = self.context.places_of(handed)
+        if places:
+            learned.origins[position] = learned.origins.get(position, frozenset()) | places
+            for place in places:
+                self.context.learned.handed.setdefault(place, {})[learned.node, position] = None
 
     def _altered(self, tensor: Abstract, left: Abstract) -> Abstract:
         """A function of the file was given a tensor, and has changed it."""
@@ -157,7 +175,7 @@ class Functions:
         """What a call changes, puts into containers, and binds names to, that are seen from here."""
         context = self.context
         for (owner, what, path), setting in known.puts.items():
-            root, dot, rest = path.partition(".")
+            root = root_of(path)
             if owner is not known.node:
                 context.put_elsewhere(owner, what, path, setting)
                 continue
@@ -165,7 +183,7 @@ class Functions:
             if what == "frozen" and handed is not None and handed.kind in {Kind.PARAMETER, Kind.PARAMETERS}:
                 self._went_through(handed, setting.answer)
             elif paths.get(root):
-                context.put(what, paths[root] + dot + rest, setting.answer, Evaluated.CALLEE)
+                context.put(what, paths[root] + path[len(root) :], setting.answer, Evaluated.CALLEE)
         for position, value in known.alters.items():
             key = known.parameters[position]
             handed = given.at(position - bound, key)
@@ -322,12 +340,12 @@ class Functions:
 def _puts(known: FunctionKnowledge, paths: dict[str, str]) -> Iterator[Put]:
     """What a context manager puts the models in that it is handed."""
     for (owner, what, path), setting in known.holds.items():
-        root, dot, rest = path.partition(".")
+        root = root_of(path)
         if owner is known.node and paths.get(root) and setting.is_set:
             after = known.puts.get((owner, what, path), NOT_SET)
             # What was kept elsewhere before, it brings back in ways that are not seen.
             left = Answer.UNKNOWN if after.answer is setting.answer else after.answer
-            yield Put(what, paths[root] + dot + rest, setting.answer, left)
+            yield Put(what, paths[root] + path[len(root) :], setting.answer, left)
 
 
 def _perhaps(left: Abstract, value: Abstract) -> Abstract:

@@ -48,13 +48,20 @@ def made(context: Context, node: cst.Call, name: str, given: Arguments) -> Abstr
             kind=Kind.PARAMETER,
             requires_grad=requires,
             is_leaf=Answer.YES,
-            is_inference=Answer.NO if context.mode() is GradMode.ON else Answer.UNKNOWN,
+            is_inference=_inference_of(context, given.at(0)),
             leaf=Leaf.REGISTERED,
             identity=frozenset({node}),
             made_at=node,
             releafed=_releafed(node, name, given.at(0)) if requires is Answer.YES else None,
         )
     return None
+
+
+def _inference_of(context: Context, content: Abstract | None) -> Answer:
+    """A parameter has the memory of its content; outside of inference mode that of an inference tensor is refused."""
+    if not context.mode() & GradMode.INFERENCE:
+        return Answer.NO
+    return Answer.UNKNOWN if content is None else content.is_inference
 
 
 def tensor_of(context: Context, node: cst.Call, name: str, given: Arguments, mode: GradMode) -> Abstract:

@@ -143,7 +143,10 @@ class Tensors:
             # Other data: an inference tensor's makes it one. Truth: tests/differential.
             return replace(after, is_inference=sources[0].is_inference) if operation == ".data =" else after
 
-        context.change(target, change)
+        requires = change(target).requires_grad
+        if requires is not target.requires_grad:
+            context.freeze(target, requires)
+        context.change(target, change, written=True)
 
 
 def _past_autograd(node: cst.CSTNode) -> tuple[cst.CSTNode, cst.CSTNode] | None:
