@@ -80,10 +80,13 @@ def records(each: Forward) -> bool:
 
 
 def _is_asked_for(facts: FileFacts, place: Place) -> bool:
-    """Whether gradients are on because somebody wrote so: ``with torch.enable_grad():``, ``if with_gradients:``."""
+    """Whether gradients are on because somebody wrote so: ``with torch.enable_grad():``, ``if with_gradients:``.
+
+    Or because the first try, without them, has raised.
+    """
     return (
         any(switch.enables is Answer.YES for switch in place.switches)
-        or any(naming.sounds_like_gradient_flag(name) for name in place.tests)
+        or any(naming.sounds_like_gradient_flag(name) or name == "RuntimeError" for name in place.tests)
         or any(
             switch.form is Form.DECORATOR and switch.enables is Answer.YES and switch.function is place.function
             for switch in facts.switches

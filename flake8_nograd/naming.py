@@ -459,7 +459,7 @@ def sounds_like_scaler(name: str) -> bool:
 
 _NO_GRAD = re.compile(
     r"no_?(?:auto_?)?grad|without_?grad|disabled?_?(?:auto_?)?grad|grads?_?(?:off|disabled|enabled|mode|ctx|context)"
-    r"|(?:set|maybe|enable|freeze|toggle)_?grad|(?:^|_)inference_?(?:mode|context|ctx|guard|only)|(?:^|_)inference$"
+    r"|(?:set|use|maybe|enable|freeze|toggle)_?grad|(?:^|_)inference_?(?:mode|context|ctx|guard|only)|(?:^|_)inference$"
     r"|(?:^|_)eval_?(?:mode|context|ctx|decorator)|(?:^|_)evaluating$|(?:^|_)evaluation_?(?:mode|context)"
 )
 """Somebody's decorator or context manager that may turn gradients off (or on).

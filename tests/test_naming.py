@@ -121,7 +121,8 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
     ),
     naming.sounds_like_no_grad: (
         "no_grad utils.no_grad nograd torch_no_grad eval_mode inference_context smart_inference_mode evaluating "
-        "eval_decorator disable_grad set_grad without_gradients inference maybe_no_grad grad_ctx NoGrad evalMode",
+        "eval_decorator disable_grad set_grad without_gradients inference maybe_no_grad grad_ctx NoGrad evalMode "
+        "_use_grad_for_differentiable",
         "train_mode run_model evaluate model open autocast wraps property medieval_model inference_step "
         "NetForInference",
     ),

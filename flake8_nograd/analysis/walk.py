@@ -520,7 +520,7 @@ class Walk(cst.CSTVisitor):
         context = self.context
         function = context.function()
         loops = context.here.loops
-        if iterated.kind in COLLECTIONS_OF_DATA and iterated.source:
+        if iterated.kind in COLLECTIONS_OF_DATA | {Kind.PLAIN} and iterated.source:
             iterated = replace(iterated, label=iterated.source)
         return Loop(
             node,

@@ -35,6 +35,10 @@ class BuiltinFunctions:
             for each in given.all():
                 context.use(each, node, Purpose.VALUE, callee=name)
                 context.escapes(each)
+            if name in {"len", "range"}:
+                # for i in range(len(data)): goes through the data.
+                counted = next((source for each in given.positional if (source := _counted(each, name))), "")
+                return replace(PLAIN, source=counted)
             return replace(PLAIN, cut=Cut(Loss.ITEM, node)) if name in {"float", "int"} else PLAIN
         if name == "iter" and first is not None:
             return nameless(first)
@@ -112,6 +116,11 @@ class BuiltinFunctions:
         )
         if name.constant == "requires_grad" and holder.kind is not Kind.MODEL:
             self.gradients.set_requires_grad(node, holder, value.answer())
+
+
+def _counted(value: Abstract, name: str) -> str:
+    """What a length is of."""
+    return value.source or (value.label if name == "len" else "")
 
 
 def _functions(value: Abstract) -> list[Def]:
