@@ -178,6 +178,14 @@ class Context:
             return replace(found, requires_grad=Answer.NO)
         return replace(found, requires_grad=Answer.UNKNOWN) if self.perhaps_frozen(model) else found
 
+    def is_of(self, model: Abstract, owner: Definition | None) -> bool:
+        """Whether an object is of a class, or of one that is derived from it in the file."""
+        seen: list[Definition] = list(model.definitions)
+        for each in seen:
+            known = self.known.classes.get(each) if isinstance(each, cst.ClassDef) else None
+            seen += [parent for parent in known.parents if parent not in seen] if known is not None else []
+        return owner in seen
+
     def change(self, target: Abstract, alter: Callable[[Abstract], Abstract], *, written: bool = False) -> None:
         """A tensor is changed in place, under all the names that hold it, and for those who handed it in."""
         state = self.state
@@ -547,6 +555,13 @@ class Context:
             if known is not None and value.kind is Kind.FUNCTION:
                 known.escapes = True
 
+    def gives_back(self, value: Abstract) -> None:
+        """A function is handed to whoever calls this one: a function within this one is known by its calls."""
+        for definition in value.definitions:
+            known = self.learned.functions.get(definition) if not isinstance(definition, cst.ClassDef) else None
+            if known is None or known.parent is None:
+                self.escapes(replace(value, definitions=(definition,)))
+
     def framework_calls(self, value: Abstract, modes: GradMode) -> None:
         """A function is handed to torch, which calls it under known modes."""
         for definition in value.definitions:
@@ -554,10 +569,14 @@ class Context:
                 known = self.learned.functions[definition]
                 known.framework = modes if known.framework is None else known.framework | modes
 
-    def called(self, definition: Def, *, fresh: bool = False, shift: Shift = KEEP) -> None:
-        """A function of the file is called here."""
+    def called(
+        self, definition: Def, *, fresh: bool = False, shift: Shift = KEEP, by: cst.FunctionDef | None = None
+    ) -> None:
+        """A function of the file is called here, or where another is entered."""
         known = self.learned.functions.get(definition)
-        if known is not None:
+        if known is not None and by is not None:
+            known.callers.append(Caller(by, KEEP))
+        elif known is not None:
             known.callers.append(Caller(self.here.function, shift if fresh else self.state.mode.then(shift), fresh))
 
     def method(self, owner: cst.ClassDef, name: str) -> cst.FunctionDef | None:

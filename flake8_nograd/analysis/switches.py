@@ -182,13 +182,21 @@ class Switches:
             switch = value if value.shift is not None else switch_of(value.api, _NO_ARGUMENTS)
             return switch.shift or KEEP
         if value.kind in {Kind.SWITCH, Kind.FUNCTION} and value.shift is not None:
-            # A manager of the file runs whenever the function is called, in whatever mode.
+            # A manager of the file runs whenever the function is called.
+            if value.shift == KEEP and not node.decorators[1:]:
+                for definition in value.definitions:
+                    if not isinstance(definition, cst.ClassDef):
+                        context.called(definition, by=node)
+                return KEEP
             context.escapes(replace(value, kind=Kind.FUNCTION))
             context.framework_calls(value, GradMode.UNKNOWN)
             return value.shift
         for definition in value.definitions:
             if not isinstance(definition, cst.ClassDef):
                 known = context.known.functions.get(definition)
+                if known is not None and known.returns is not None:
+                    # What it makes of the function is called wherever that is.
+                    context.escapes(known.returns)
                 if known is not None and known.wraps is not None:
                     return known.wraps
                 if known is not None:

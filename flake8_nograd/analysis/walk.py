@@ -165,7 +165,7 @@ class Walk(cst.CSTVisitor):
         if value.kind is Kind.MODEL and value.label:
             value = context.settled(value)
         context.use(value, node, Purpose.RETURNED)
-        context.escapes(value)
+        context.gives_back(value)
         if known is not None and value.lazy is not None:
             # Decorators take their mode back, and so does each block around.
             context.consumes(value, node, known.entry if known.own != KEEP else self._unwound(0).of(known.entry))

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, fields
 
 import libcst as cst
 
-from flake8_nograd.facts import FileFacts, Kind, Loss, Manner, Reveal
+from flake8_nograd.facts import Cut, FileFacts, Kind, Loss, Manner, Reveal, Value
 from flake8_nograd.grad import Answer, GradMode
 from flake8_nograd.source import Source
 
 from .grammar import Program
+from .lines import stands_on
 from .running import Run, Seen
 
 NO_GRAPH = "does not require grad and does not have a grad_fn"
@@ -82,7 +83,7 @@ class Comparison(Counts):
 # --- points ---------------------------------------------------------------------------
 
 
-def compare_points(found: Comparison, facts: FileFacts, runs: list[Run]) -> None:
+def compare_points(found: Comparison, facts: FileFacts, lines: dict[object, int], runs: list[Run]) -> None:
     """What is known at points that were reached."""
     claims: dict[int, list[Reveal]] = {}
     for each in facts.reveals:
@@ -100,6 +101,11 @@ def compare_points(found: Comparison, facts: FileFacts, runs: list[Run]) -> None
             continue
         for row in rows:
             _questions(found, place, row, seen)
+            if row.value.cut is not None and _has_a_cut(row.value, seen) and len(runs) == 1:
+                # Where ways met, the cut is that of one of them: chance, or an error, may have left it out.
+                _ask_cut(
+                    found, place, row.value.cut, seen, lines, {line for line, count in runs[0].lines.items() if count}
+                )
 
 
 def _point(reveal: Reveal) -> int:
@@ -121,17 +127,26 @@ def _questions(found: Comparison, place: str, row: Reveal, visits: set[Seen]) ->
         made = {seen.made_under for seen in tensors if seen.made_under is not None}
         if made and value.made_at is not None and value.kind is Kind.TENSOR:
             _ask_mode(found, "made_under", place, value.made_under, made)
-        one_way = value.requires_grad is Answer.NO and value.made_at is not None
-        # Where branches met, the cut is that of one of them: some visit was cut that way.
-        if one_way and value.cut is not None and value.cut.how in CUT_BY:
-            found.asked["cut"] += 1
-            modes = {mode for seen in tensors for mode, _ in seen.cuts}
-            if not modes & CUT_BY[value.cut.how]:
-                cuts = ", ".join(str(mode.name) for mode in modes) or "no cut"
-                found.wrong.append(Wrong("cut", place, f"cut by {value.cut.how.value}", cuts))
     elif modules and len(modules) == len(visits):
         _ask(found, "training", place, row.training, {seen.training for seen in modules})
     _ask_kind(found, place, value.kind, {seen.kind for seen in visits})
+
+
+def _has_a_cut(value: Value, visits: set[Seen]) -> bool:
+    claimed = value.requires_grad is Answer.NO and value.made_at is not None
+    return claimed and all(seen.kind == "tensor" for seen in visits)
+
+
+def _ask_cut(
+    found: Comparison, place: str, cut: Cut, visits: set[Seen], lines: dict[object, int], ways: set[int]
+) -> None:
+    if cut.how not in CUT_BY:
+        return
+    found.asked["cut"] += 1
+    modes = {mode for seen in visits for mode, _ in seen.cuts}
+    if not modes & CUT_BY[cut.how] and stands_on(lines, cut.at, ways):
+        cuts = ", ".join(str(mode.name) for mode in modes) or "no cut"
+        found.wrong.append(Wrong("cut", place, f"cut by {cut.how.value}", cuts))
 
 
 CUT_BY = {

@@ -30,7 +30,7 @@ def compare(program: Program) -> Comparison:
     lines = statement_lines(source.module)
     for each in runs:
         _note_error(found, each)
-    compare_points(found, facts, runs)
+    compare_points(found, facts, lines, runs)
     for each in runs:
         compare_rows(found, source, facts, lines, each)
     spoken = [(rule, finding) for rule in all_rules() for finding in rule.check(facts)]

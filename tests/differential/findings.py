@@ -78,7 +78,7 @@ def _check_recorded(
         for each in facts.forwards
         if lines.get(each.place.statement, 0) in region
     )
-    if not recorded or (ended and not any(recorded) and (interrupted or not certain)):
+    if not recorded or (not any(recorded) and (interrupted or (ended and not certain))):
         return
     found.judged[code] += 1
     if not any(recorded):

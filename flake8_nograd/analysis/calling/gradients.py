@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from ... import naming, torch_api
-from ...facts import Backward, Differentiation, Evaluated, Kind, Leaf, ModeSwitch, Purpose
+from ...facts import Backward, Differentiation, Evaluated, Kind, Leaf, Loss, ModeSwitch, Purpose
 from ...grad import Answer, GradMode
 from ..collected import Arguments, flat
 from ..context import Context
@@ -34,7 +34,10 @@ class Gradients:
             Kind.API,
         }
         if not helper and given.positional and not receiver.forwards and receiver.kind is Kind.UNKNOWN:
-            helper = naming.sounds_like_scaler(receiver.label) or given.positional[0].kind is Kind.TENSOR
+            first = given.positional[0]
+            # What is made of numbers alone is the gradient that a tensor goes back with: ``x.backward(torch.ones(2))``.
+            is_loss = first.kind is Kind.TENSOR and (first.cut is None or first.cut.how is not Loss.FACTORY)
+            helper = naming.sounds_like_scaler(receiver.label) or is_loss
         target = receiver
         how = Differentiation.BACKWARD
         if helper:

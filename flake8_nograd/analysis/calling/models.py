@@ -68,7 +68,8 @@ class Models:
         if known is not None and known.returns is not None:
             context.state.mode = left_by(known, context.state.mode)
             result = result_of(node, known.returns, 1, given, runs=True)
-            result = context.as_object_has_it(model, result)
+            if any(context.is_of(model, scope) for scope, _ in result.held):
+                result = context.as_object_has_it(model, result)
             return replace(result, forwards=known.returns.forwards | forwards_of(inputs) | {node})
         return self._result(node, model, name, inputs)
 
