@@ -43,7 +43,7 @@ def needless(facts: FileFacts) -> tuple[Forward, ...]:
     found = [
         each
         for each in facts.forwards
-        if records(each)
+        if (records(each) or _is_presumed_to_record(each))
         and not _is_asked_for(facts, each.place)
         and not asks_for_version(each.place)
         and not any(switch.enables is Answer.NO for switch in each.place.idle)
@@ -77,6 +77,16 @@ def records(each: Forward) -> bool:
     if each.graph is Answer.NO:
         return False
     return each.place.grad is GradMode.ON or each.place.on_for_some_caller
+
+
+def _is_presumed_to_record(each: Forward) -> bool:
+    """Whether a function that is handed on, and leaves gradients as they are, puts the model in evaluation mode."""
+    return (
+        each.graph is not Answer.NO
+        and each.training is Answer.NO
+        and each.evaluated is Evaluated.HERE
+        and each.place.presumed_on
+    )
 
 
 def _is_asked_for(facts: FileFacts, place: Place) -> bool:
@@ -153,7 +163,9 @@ def _belongs_to_caller(facts: FileFacts, each: Forward) -> bool:
     if each.evaluated is not Evaluated.HERE:
         return not (_over_evaluation_data(each) and _trains_itself(facts, owner))
     over_loader = any(_goes_through_loader(loop) for loop in each.place.loops)
-    return not (over_loader or _trains_itself(facts, owner) or _resumes_training(facts, each))
+    return not (
+        over_loader or _trains_itself(facts, owner) or _resumes_training(facts, each) or _switches_itself(facts, each)
+    )
 
 
 def _goes_through_loader(loop: Loop) -> bool:
@@ -183,6 +195,16 @@ def _says_it_is_a_module(facts: FileFacts, owner: Class) -> bool:
 def _trains_itself(facts: FileFacts, owner: Class) -> bool:
     """Whether a method of the module goes back through a loss: it decides about gradients itself, not its callers."""
     return any(each.place.function is not None and each.place.function.owner is owner for each in facts.backwards)
+
+
+def _switches_itself(facts: FileFacts, each: Forward) -> bool:
+    """Whether the whole module puts itself in evaluation mode, ``self.eval()``, where it is run: it does not train."""
+    return any(
+        switch.place.function is each.place.function
+        and switch.training is Answer.NO
+        and switch.model.label == each.model.label.split(".")[0]
+        for switch in facts.mode_switches
+    )
 
 
 def _resumes_training(facts: FileFacts, each: Forward) -> bool:
@@ -277,7 +299,7 @@ def _ends_in_values(uses: list[Use]) -> bool:
 
 def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
     function = each.place.function
-    if each.method not in {"__call__", "forward"} and (
+    if not _is_pass(each) and (
         naming.sounds_like_preparation(each.method)
         or naming.sounds_like_parameters(each.method)
         or any(_has_no_graph(use) for use in uses)
@@ -288,7 +310,7 @@ def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
     if each.discarded and each.via is None and not each.place.loops and not _is_for_nothing_else(facts, each):
         # A hook takes what it wants of it, gradients perhaps; or it is no forward pass.
         return False
-    if each.discarded and each.via is None and each.method not in {"__call__", "forward"}:
+    if each.discarded and each.via is None and not _is_pass(each):
         return False
     if each.evaluated is Evaluated.CONSTRUCTOR:
         # A model that its owner put in eval mode may be a feature extractor that gradients pass through.
@@ -304,14 +326,57 @@ def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         return False
     if leaves and not _over_data(each) and function is not None:
         # A tensor with its graph is what the function is for: its callers may differentiate it.
-        named = naming.sounds_like_evaluation(function.name) or (
-            each.evaluated is Evaluated.HERE and naming.sounds_like_inference(function.name)
-        )
-        if not _is_only_stored(each, uses) and (not named or function.is_filled_in or _runs_itself(facts, each)):
+        if not _is_only_stored(each, uses) and not _gives_predictions(facts, each, uses):
             return False
-        if each.method not in {"__call__", "forward"} and not any(_is_tensor(use) for use in uses):
+        if not _is_pass(each) and not any(_is_tensor(use) for use in uses):
             return False
-    return not any(_hands_on_a_loss(use) or _attacks(use) or trains_on(use) for use in uses)
+    return not any(_hands_on_a_loss(each, use) or _attacks(use) or trains_on(use) for use in uses)
+
+
+def _gives_predictions(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
+    """Whether a function that returns a tensor with its graph is for predictions, and no caller differentiates them.
+
+    One that puts its model in evaluation mode itself is, unless something near asks for gradients of inputs.
+    """
+    function = each.place.function
+    if function is None:
+        return False
+    named = naming.sounds_like_evaluation(function.name)
+    if each.evaluated is not Evaluated.HERE:
+        return named and not function.is_filled_in and _runs_itself(facts, each) is None
+    if _runs_itself(facts, each) is not None and not _switches_itself(facts, each):
+        return False
+    if function.is_filled_in:
+        return naming.sounds_like_evaluation_step(function.name)
+    if named or naming.sounds_like_inference(function.name):
+        return True
+    return (
+        _is_pass(each)
+        and all(use.purpose is not Purpose.STORED for use in uses)
+        and any(switch.place.function is function and switch.training is Answer.NO for switch in facts.mode_switches)
+        and function.parent is None
+        and not naming.sounds_like_attack(function.name)
+        and not naming.sounds_like_training(function.name)
+        and not naming.sounds_like_gradient(function.name)
+        and not naming.mentions_loss(function.name)
+        and function not in differentiating(facts)
+        and function not in _callees_of_differentiating(facts)
+        and not _asks_for_gradients_of_others(facts, function)
+    )
+
+
+def _asks_for_gradients_of_others(facts: FileFacts, function: Function) -> bool:
+    """Whether the class, or for a function the file, asks for gradients by ``autograd.grad``, or reads ``x.grad``."""
+    near = [each for each in facts.functions if function.owner is None or each.owner is function.owner]
+    return any(each.reads_grad or each.reads_graph for each in near) or any(
+        each.how in {Differentiation.AUTOGRAD_GRAD, Differentiation.FUNCTIONAL} and each.place.function in near
+        for each in facts.backwards
+    )
+
+
+def _is_pass(each: Forward) -> bool:
+    """Whether it is a forward pass by its name: ``model(x)``, ``model.forward_features(x)``."""
+    return each.method == "__call__" or each.method.split("_")[0] == "forward"
 
 
 def _is_only_stored(each: Forward, uses: list[Use]) -> bool:
@@ -442,14 +507,15 @@ def trains_on(use: Use) -> bool:
     )
 
 
-def _hands_on_a_loss(use: Use) -> bool:
+def _hands_on_a_loss(each: Forward, use: Use) -> bool:
     """``strategy.loss += penalty``: whoever owns the loss goes back through it."""
+    functions = [function for function in (each.place.function, use.place.function) if function is not None]
     return (
         use.purpose in {Purpose.ACCUMULATED, Purpose.STORED}
         and "." in use.into
         and naming.sounds_like_loss(use.into)
         and not naming.sounds_like_evaluation(use.into)
-        and not (use.place.function is not None and naming.sounds_like_evaluation(use.place.function.name))
+        and not any(naming.sounds_like_evaluation(function.name) for function in functions)
         and use.value.requires_grad is not Answer.NO
     )
 

@@ -226,6 +226,8 @@ class Place(NamedTuple):
     """The modes possible here."""
     on_for_some_caller: bool
     """Whether gradients are certainly on here for at least one caller of the function."""
+    presumed_on: bool
+    """Whether they are for one, if what a nested function is handed to calls it with gradients on, torch's default."""
     statement: Anchor
     """The innermost statement around it."""
     block: Anchor

@@ -414,6 +414,12 @@ def sounds_like_loss(name: str) -> bool:
     return words[-1] in LOSS_WORDS or words[0] in LOSS_WORDS or any(_LOSS_FUSED.match(word) for word in words)
 
 
+@cache
+def mentions_loss(name: str) -> bool:
+    """Of a function: ``compute_loss``, ``loss_of``; what it gives is often differentiated by its callers."""
+    return _any(words_of(name), LOSS_WORDS)
+
+
 CRITERION_WORDS = _words("criterion criteria criterions crit lossfn lossfunc lossfunction")
 COMPUTING_WORDS = _words("fn fns func function fct f module criterion")
 NOT_CRITERION_WORDS = _words("name type weight weights cfg config args kwargs class dict list")

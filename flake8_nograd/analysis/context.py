@@ -51,6 +51,13 @@ class Context:
             return self.state.mode.on is GradMode.ON
         return function.entered_on and function.own.then(self.state.mode).on is GradMode.ON
 
+    def presumed_on(self) -> bool:
+        """Whether gradients are on here for some caller if those have them on whom functions are handed to."""
+        function = self.function()
+        if function is None:
+            return self.state.mode.on is GradMode.ON
+        return function.presumed_on and function.own.then(self.state.mode).on is GradMode.ON
+
     def place(self) -> Place:
         """Where we are, for a row."""
         function = self.function()
@@ -60,6 +67,7 @@ class Context:
             here.loops,
             self.mode(),
             self.on_for_some_caller(),
+            self.presumed_on(),
             here.statement,
             here.block,
             here.switches,

@@ -105,6 +105,8 @@ class FunctionKnowledge:
     names_forces: bool = False
     entry: GradMode = GradMode.UNKNOWN
     entered_on: bool = False
+    presumed_on: bool = False
+    """Whether gradients are on for some caller, if those have them on whom functions are handed to."""
     guard: Guard = Guard.NOBODY
     is_open: bool = False
     """Whether it is the forward pass of a module that only its own methods run here: other files run it, too."""
@@ -127,7 +129,17 @@ class FunctionKnowledge:
     def gist(self) -> object:
         """What other functions see of it."""
         return (
-            (self.entry, self.entered_on, self.guard, self.own, self.leaves, self.yields, self.wraps, self.enables),
+            (
+                self.entry,
+                self.entered_on,
+                self.presumed_on,
+                self.guard,
+                self.own,
+                self.leaves,
+                self.yields,
+                self.wraps,
+                self.enables,
+            ),
             None if self.returns is None else self.returns.gist(),
             [(position, value.gist()) for position, value in sorted(self.arguments.items())],
             [(position, value.gist()) for position, value in sorted(self.stores.items())],
@@ -261,11 +273,12 @@ def settle_callers(knowledge: Knowledge) -> None:
         if each.owner in switching and each.entry is GradMode.NOT_ON and each.guard is Guard.FRAMEWORK:
             each.entry = GradMode.UNKNOWN
         each.entered_on = each.entry is GradMode.ON and each.guard is not Guard.CALLERS
+        each.presumed_on = each.entered_on or each.guard is Guard.ELSEWHERE
     _propagate(known)
     for each in known.values():
         if each.guard is Guard.CALLERS and each.entry is GradMode.NEVER and _calls_itself(known, each):
             # Only called by itself, or by functions that nobody else calls.
-            each.entry, each.entered_on = GradMode.ON, True
+            each.entry, each.entered_on, each.presumed_on = GradMode.ON, True, True
             _propagate(known)
 
 
@@ -276,21 +289,22 @@ def _propagate(known: dict[Def, FunctionKnowledge]) -> None:
         for each in known.values():
             if each.guard is not Guard.CALLERS:
                 continue
-            entry, entered_on = each.entry, each.entered_on
+            entry, entered_on, presumed_on = each.entry, each.entered_on, each.presumed_on
             for caller in each.callers:
-                modes, certain = GradMode.ON, True
-                if caller.function is not None:
+                modes, certain, presumed = GradMode.ON, True, True
+                if caller.function is not None and not caller.fresh:
                     above = known[caller.function]
                     modes = above.own.of(above.entry)
-                    certain = above.entered_on and above.own.of(GradMode.ON) is GradMode.ON
-                if caller.fresh:
-                    modes, certain = GradMode.ON, True
+                    keeps = above.own.of(GradMode.ON) is GradMode.ON
+                    certain, presumed = above.entered_on and keeps, above.presumed_on and keeps
+                keeps = caller.shift.of(GradMode.ON) is GradMode.ON
                 entry |= caller.shift.of(modes)
-                entered_on = entered_on or (certain and caller.shift.of(GradMode.ON) is GradMode.ON)
+                entered_on = entered_on or (certain and keeps)
+                presumed_on = presumed_on or (presumed and keeps)
             if each.escapes and entry is not GradMode.ON:
                 entry = GradMode.UNKNOWN
-            if (entry, entered_on) != (each.entry, each.entered_on):
-                each.entry, each.entered_on = entry, entered_on
+            if (entry, entered_on, presumed_on) != (each.entry, each.entered_on, each.presumed_on):
+                each.entry, each.entered_on, each.presumed_on = entry, entered_on, presumed_on
                 changed = True
 
 
@@ -308,7 +322,8 @@ def _start(each: FunctionKnowledge) -> tuple[GradMode, Guard]:
     if each.framework is not None:
         return each.framework, Guard.FRAMEWORK
     if each.escapes and nested:
-        return GradMode.UNKNOWN, Guard.ELSEWHERE
+        # A function within another is often handed to what turns gradients off; a caller in the file shows its mode.
+        return GradMode.UNKNOWN, Guard.ELSEWHERE if not each.callers else Guard.CALLERS
     if each.callers:
         # Whoever else it is handed to (``mp.spawn(worker)``, ``set_defaults(func=main)``) is presumed to have them on.
         return GradMode.ON if each.escapes or each.is_open else GradMode.NEVER, Guard.CALLERS

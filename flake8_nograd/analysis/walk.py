@@ -341,7 +341,16 @@ class Walk(cst.CSTVisitor):
         if left:
             context.here.passed = tuple(dict.fromkeys((*context.here.passed, *asked)))
         context.state.become(context.state.join(after))
+        if node.orelse is None:
+            self._switched_either_way(node.test, after)
         return False
+
+    def _switched_either_way(self, test: cst.BaseExpression, after: State) -> None:
+        """``if model.training: model.eval()``: it is in evaluation mode below, whatever it was in."""
+        if isinstance(test, cst.Attribute) and test.attr.value == "training":
+            setting = after.training.get(path := path_of(test.value))
+            if setting is not None and setting.answer is Answer.NO:
+                self.context.state.training[path] = setting
 
     def _narrowed(self, test: cst.BaseExpression) -> None:
         """``isinstance(m, nn.Linear)``: where the test holds, ``m`` is a module; of ``torch.Tensor``, it is none."""

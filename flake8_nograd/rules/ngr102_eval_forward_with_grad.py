@@ -9,12 +9,14 @@ gradients, or do not care. So are scripts that run a model on noise to see its
 shape, functions that read `.grad_fn`, and those that make something in their
 input require gradients. A method of the model on whose result `.numpy()` is
 called turns gradients off itself, or the call would raise. A module that runs
-itself or its parts leaves gradients to its callers, unless it trains, or is put
-back in training mode at the end. A result that is returned with its graph
-counts where the function is named for evaluation or inference. A private method
+itself or its parts leaves gradients to its callers, unless it trains, is put
+back in training mode at the end, or puts its whole self in evaluation mode
+there. A result that is returned with its graph counts where the function is
+named for evaluation or inference, or puts the model in evaluation mode itself
+and nothing near it asks for gradients of inputs. A private method
 (`_predict`) that returns a tensor and has no caller in the file is taken to be
-called by a class in another file, which decides about gradients; a public one
-is taken to be called with gradients on.
+called by a class in another file, which decides about gradients; a public one,
+and a nested function that is handed on, are taken to be called with gradients on.
 
 Example:
 
