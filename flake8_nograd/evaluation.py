@@ -25,6 +25,7 @@ from .facts import (
     Purpose,
     Role,
     Use,
+    Value,
 )
 from .grad import Answer, GradMode
 
@@ -229,22 +230,50 @@ def _evaluates(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         return _in_eval_mode(facts, each, uses)
     if each.training is Answer.YES and each.evaluated is Evaluated.HERE:
         return False
+    return _evaluates_by_name(facts, each, uses)
+
+
+def _evaluates_by_name(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
+    """Whether a function named for evaluation has it in a loop, and only looks at what it gives."""
+    function = each.place.function
+    if (
+        function is None
+        or function.is_test
+        or not each.place.loops
+        or not naming.sounds_like_evaluation(function.name)
+        or naming.sounds_like_training(function.name)
+        or not (uses or each.discarded)
+        or any(use.purpose not in ENDS or _attacks(use) or trains_on(use) for use in uses)
+        or _needs_gradients(facts, each, uses)
+    ):
+        return False
+    if _collects(facts, each, uses) or (_is_called(each) and any(_acts(use) for use in uses)):
+        return True
+    over = _over_evaluation_data(each)
+    looked_at = _is_only_looked_at(each, uses) and not _puts_in_training_mode(facts, function)
+    if not (over or looked_at or (_is_called(each) and _puts_in_eval_mode(facts, function))):
+        return False
+    return each.discarded or _ends_in_values(uses) or (over and any(use.purpose not in LEAVING for use in uses))
+
+
+def _acts(use: Use) -> bool:
+    """Whether it is handed to an environment, through which no gradient flows: ``env.step(action)``."""
+    return use.purpose is Purpose.VALUE and use.callee == "env.step"
+
+
+def _collects(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
+    """Whether predictions of all batches are collected and returned, by a function that does nothing else."""
+    function = each.place.function
     return (
         function is not None
-        and not function.is_test
-        and naming.sounds_like_evaluation(function.name)
-        and not naming.sounds_like_training(function.name)
-        and bool(each.place.loops)
-        and (
-            _over_evaluation_data(each)
-            or (_is_called(each) and _puts_in_eval_mode(facts, function))
-            or (_is_only_looked_at(each, uses) and not _puts_in_training_mode(facts, function))
-        )
-        and bool(uses)
-        and all(use.purpose in ENDS for use in uses)
-        and (_ends_in_values(uses) or (_over_evaluation_data(each) and any(use.purpose not in LEAVING for use in uses)))
-        and not any(_attacks(use) or trains_on(use) for use in uses)
-        and not _needs_gradients(facts, each, uses)
+        and naming.sounds_like_predicting(function.name)
+        and not function.is_filled_in
+        and function not in _callees_of_differentiating(facts)
+        and _is_called(each)
+        and each.via is None
+        and any(use.purpose is Purpose.ACCUMULATED and "." not in use.into for use in uses)
+        and all(use.purpose in {Purpose.VALUE, Purpose.ACCUMULATED, Purpose.RETURNED} for use in uses)
+        and any(value.kind is Kind.LOADER or naming.sounds_like_dataset(value.label) for value in _gone_through(each))
     )
 
 
@@ -259,13 +288,18 @@ def _is_only_looked_at(each: Forward, uses: list[Use]) -> bool:
     """
     if any(_leaves(use) for use in uses):
         return False
-    model = each.model.label.partition(".")[0]
-    loops = [loop for loop in each.place.loops if model not in loop.binds]
-    over = [loop.iterates for loop in loops if not naming.sounds_like_training_loader(loop.iterates.label)]
+    over = _gone_through(each)
     if any(value.kind is Kind.LOADER or naming.sounds_like_loader(value.label) for value in over):
         return True
     handed = any(use.purpose is Purpose.CALL for use in uses)
     return any(value.kind in PIECES for value in over) and _is_called(each) and each.via is None and not handed
+
+
+def _gone_through(each: Forward) -> list[Value]:
+    """What the loops around go through, unless it is models, or data to train on."""
+    model = each.model.label.partition(".")[0]
+    loops = [loop for loop in each.place.loops if model not in loop.binds]
+    return [loop.iterates for loop in loops if not naming.sounds_like_training_loader(loop.iterates.label)]
 
 
 def _leaves(use: Use) -> bool:
@@ -317,7 +351,7 @@ def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         looked_at = bool(uses) and all(use.purpose is Purpose.VALUE for use in uses)
         if not looked_at and (function is None or not naming.sounds_like_evaluation(function.name)):
             return False
-    if _needs_gradients(facts, each, uses) or _tries_out(each, uses):
+    if _needs_gradients(facts, each, uses) or _tries_out(facts, each, uses):
         return False
     if function is not None and (function.name == "__init__" or _is_forward(function)):
         return False
@@ -484,13 +518,22 @@ def _is_attack(call: Call) -> bool:
     )
 
 
-def _tries_out(each: Forward, uses: list[Use]) -> bool:
-    """Whether a script only looks if a model runs: noise goes in, and what comes out is printed or compared."""
-    return (
-        each.place.function is None
-        and not each.place.loops
-        and each.invented
-        and all(use.purpose is Purpose.VALUE and use.callee not in {"cpu", "numpy", "detach", "data"} for use in uses)
+def _tries_out(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
+    """Whether a single pass only shows that a model runs, what it costs, or that it gives what another gives.
+
+    A script hands it noise, and prints or compares what comes out; a function only compares it, or asks what
+    memory was taken, which gradients are a part of.
+    """
+    if each.place.loops:
+        return False
+    if uses and all(use.callee in torch_api.COMPARING for use in uses):
+        return True
+    if each.place.function is not None:
+        return any(
+            call.place.function is each.place.function and call.api in torch_api.MEMORY_PEAKS for call in facts.calls
+        )
+    return each.invented and all(
+        use.purpose is Purpose.VALUE and use.callee not in {"cpu", "numpy", "detach", "data"} for use in uses
     )
 
 

@@ -44,6 +44,15 @@ MAKING_WORDS = _words("""
 """)
 """Verbs: ``build_model`` gives a model and is none, ``get_loader`` no loader."""
 
+ENVIRONMENT_WORDS = _words("env envs environment environments simulator gym")
+
+
+@cache
+def sounds_like_environment(name: str) -> bool:
+    """``env``, ``self.test_envs``, ``eval_env.unwrapped``: what takes actions, step by step; not ``env_name``."""
+    return any(_any(words_of(part)[-1:], ENVIRONMENT_WORDS) for part in name.split("."))
+
+
 # --- Models ---------------------------------------------------------------------------
 
 MODEL_WORDS = _words("""
@@ -216,6 +225,12 @@ def sounds_like_loader(name: str) -> bool:
 
 
 @cache
+def sounds_like_dataset(name: str) -> bool:
+    """A loader, or ``dataset``, ``self.data``: what is gone through piece by piece."""
+    return sounds_like_loader(name) or _is_set(_set_words(name), frozenset({"dataset", "datasets", "data"}))
+
+
+@cache
 def sounds_like_evaluation_loader(name: str) -> bool:
     """``val_loader``, ``testloader``, ``dev_iter``, ``test_data``; not ``train_val_loader``."""
     words = _set_words(name)
@@ -271,6 +286,16 @@ def sounds_like_evaluation(name: str) -> bool:
     if _any(words, EVALUATION_FUNCTION_WORDS) or (len(words) == 1 and words[0] in SHOWING_NAMES):
         return True
     return words[0] in SHOWING_VERBS and words[-1] in SHOWN_NOUNS
+
+
+PREDICTING_WORDS = _words("predict predicts predicting prediction predictions infer inference")
+
+
+@cache
+def sounds_like_predicting(name: str) -> bool:
+    """``predict``, ``predict_batches``, ``run_inference``: it gives what a user asked for; not ``evaluate``."""
+    words = words_of(name)
+    return _any(words, PREDICTING_WORDS) and not _any(words, TRAINING_FUNCTION_WORDS)
 
 
 INFERRING_VERBS = _words("""

@@ -704,6 +704,11 @@ HOOK_REGISTRARS: frozenset[str] = _words("""
 TEXT_KEYWORDS: frozenset[str] = _words("max_tokens")
 """Of an engine that takes a text and gives one, as llama.cpp's ``Llama`` and the clients of servers do: no module."""
 
+COMPARING: frozenset[str] = _words("allclose equal eq isclose torch.testing.assert_close")
+"""What says whether two tensors are alike, and nothing of either."""
+
+MEMORY_PEAKS: frozenset[str] = _words("torch.cuda.max_memory_allocated torch.cuda.reset_peak_memory_stats")
+
 FORWARD_HOOK_REGISTRARS: frozenset[str] = _words("""
     register_forward_hook register_forward_pre_hook register_module_forward_hook register_module_forward_pre_hook
 """)

@@ -92,6 +92,18 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
         "running_mean self.ema avg_loss moving_avg ema_loss self.average_reward self.shadow",
         "mean total loss hidden momentum avgpool _",
     ),
+    naming.sounds_like_environment: (
+        "env self.test_envs eval_env.unwrapped vec_env env.envs",
+        "env_name optimizer agent.step environ",
+    ),
+    naming.sounds_like_predicting: (
+        "predict predict_batches run_inference get_predictions",
+        "evaluate score train_and_predict predictor",
+    ),
+    naming.sounds_like_dataset: (
+        "dataset self.data loader test_data val_dataset",
+        "dataset_name data_path load_dataset x metadata",
+    ),
     naming.sounds_like_gradient_flag: (
         "enable_valid_grad with_gradients requires_grad torch.is_grad_enabled",
         "gradient_checkpointing grad_accumulation_steps training",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from ... import naming, torch_api
-from ...facts import Kind
+from ...facts import Kind, Purpose
 from ...grad import ANYTHING, ENABLE_GRAD, KEEP, Answer, GradMode
 from ..collected import Arguments, forwards_of, tupled
 from ..context import Context
@@ -107,12 +107,18 @@ class Methods:
         if name == "enter_context" and given.positional:
             return self.managers.enter(node, given.positional[0], receiver)
         if name == "step" and receiver.kind in {Kind.OPTIMIZER, Kind.UNKNOWN, Kind.SCALER}:
-            self.rows.call(node, ".step", receiver, given)
-            for each in given.all():
-                for definition in each.definitions:
-                    if not isinstance(definition, cst.ClassDef):
-                        context.called(definition, shift=ENABLE_GRAD)
-            return PLAIN
+            return self._step(node, receiver, given)
         if name == "scale" and naming.sounds_like_scaler(receiver.label) and given.positional:
             return replace(given.positional[0], label="")
         return None
+
+    def _step(self, node: cst.Call, receiver: Abstract, given: Arguments) -> Abstract:
+        """Of an optimizer, which may run a closure; or of an environment, which takes actions as numbers."""
+        self.rows.call(node, ".step", receiver, given)
+        for each in given.all():
+            if naming.sounds_like_environment(receiver.label):
+                self.context.use(each, node, Purpose.VALUE, callee="env.step")
+            for definition in each.definitions:
+                if not isinstance(definition, cst.ClassDef):
+                    self.context.called(definition, shift=ENABLE_GRAD)
+        return PLAIN

@@ -8,10 +8,11 @@ import libcst as cst
 
 from ... import naming, torch_api
 from ...facts import Cut, Kind, Loss
-from ...grad import Answer, GradMode
+from ...grad import ANYTHING, Answer, GradMode
 from ..collected import Arguments, flat, forwards_of, merge
 from ..context import Context
 from ..knowledge import FunctionKnowledge
+from ..switching import changed
 from ..value import DATA, NO_GRAD_CUTS, PLAIN, UNKNOWN, Abstract, cut_by, replace
 from .handing import hand_over, left_by, paths_inside, result_of
 from .rows import Rows
@@ -48,6 +49,10 @@ class Models:
         inputs = given.all()
         needs = Answer.YES if any(_differentiable_input(each) for each in inputs) else Answer.NO
         graph = Answer.UNKNOWN if known is None else _graph(known)
+        outside = context.state.mode
+        if any(naming.sounds_like_no_grad(key) and each.constant is not False for key, each in given.keywords.items()):
+            # model(x, is_inference=True) may turn gradients off inside.
+            context.state.mode = changed(outside, ANYTHING)
         self.rows.forward(
             node,
             model,
@@ -60,6 +65,7 @@ class Models:
             graph=graph,
             given=forwards_of(inputs),
         )
+        context.state.mode = outside
         self.rows.calls(known)
         if definition is None:
             context.meets(node, "forward", inputs)
@@ -163,9 +169,23 @@ def _invented(values: list[Abstract]) -> bool:
         for each in tensors
         if each.cut is not None and each.cut.how is Loss.FACTORY and each.made_at is not None
     ]
-    return 0 < len(made) == len(tensors) and all(
-        isinstance(each, cst.Call)
-        and isinstance(each.func, cst.Attribute)
-        and each.func.attr.value in torch_api.INVENTING
-        for each in made
-    )
+    return 0 < len(made) == len(tensors) and all(map(_is_written_out, made))
+
+
+def _is_written_out(made: object) -> bool:
+    """Whether a tensor is noise, or of numbers that stand there: ``torch.randn(2)``, ``torch.LongTensor([[1, 2]])``."""
+    match made:
+        case cst.Call(func=cst.Attribute(attr=cst.Name(value=name))) if name in torch_api.INVENTING:
+            return True
+        case cst.Call(args=[cst.Arg(value=cst.Call() as inner)]):
+            return _is_written_out(inner)
+        case cst.Call(args=[cst.Arg(value=content), *_]):
+            return _is_literal(content)
+    return False
+
+
+def _is_literal(node: cst.BaseExpression) -> bool:
+    """Whether it is made of numbers alone."""
+    if isinstance(node, cst.List | cst.Tuple):
+        return all(_is_literal(each.value) for each in node.elements)
+    return isinstance(node, cst.Integer | cst.Float)
