@@ -137,6 +137,12 @@ class Calls:
     def _unknown(self, node: cst.Call, callee: Abstract, given: Arguments) -> Abstract:
         context = self.context
         name = callee.label
+        for owner in callee.definitions:
+            # A module, or its class: nothing is known of what it gives, but what it is given may go in.
+            forward = context.method(owner, "forward") if isinstance(owner, cst.ClassDef) else None
+            if forward is not None:
+                context.called(forward)
+                self.models.hand_in(forward, callee, given)
         is_text = not torch_api.TEXT_KEYWORDS.isdisjoint(given.keywords)
         if naming.sounds_like_model(name) and not is_text and not self._makes(name, given):
             model = Abstract(label=name, training=callee.training)

@@ -208,6 +208,7 @@ class Context:
                 self.learned.bind(self._owner_of(name), name, replace(held, parameter=None, identity=frozenset()))
             elif name.startswith("self.") and name.count(".") == 1 and self.here.owner is not None:
                 self._changes_elsewhere(self.here.owner, name.removeprefix("self."), target, state.names[name])
+        self._changes_for_others({*changed, target.label}, alter)
         for scope, name in target.held:
             self._changes_elsewhere(scope, name, target, replace(alter(target), forwards=target.forwards))
         learning = self.learning()
@@ -218,19 +219,20 @@ class Context:
                 left = replace(alter(target), parameter=None, identity=frozenset(), label="")
                 self.rebinds(owner, path, left)
                 self.learned.bind(owner, path, left)
-            self._changes_for_others(target, alter)
             for position in range(len(learning.parameters)):
                 value = state.names.get(as_handed_in(position))
                 if value is not None and (value.identity & target.identity or as_handed_in(position) in changed):
                     learning.altered.add(position)
 
-    def _changes_for_others(self, target: Abstract, alter: Callable[[Abstract], Abstract]) -> None:
-        """Functions within those that were handed a tensor by this name find it changed."""
-        for definition, position in self.known.handed.get((self._owner_of(target.label), target.label), ()):
-            name = self.known.functions[definition].parameters[position]
-            held = self.known.bindings.get(definition, {}).get(name)
-            if held is not None:
-                self.learned.bind(definition, name, alter(held))
+    def _changes_for_others(self, paths: set[str], alter: Callable[[Abstract], Abstract]) -> None:
+        """Functions within those that were handed something by one of these names find it changed."""
+        for (scope, name), parameters in self.known.handed.items():
+            related = any(path == name or is_part(path, name) or is_part(name, path) for path in paths)
+            for definition, position in parameters if related and scope is self._owner_of(name) else ():
+                parameter = self.known.functions[definition].parameters[position]
+                held = self.known.bindings.get(definition, {}).get(parameter)
+                if held is not None:
+                    self.learned.bind(definition, parameter, alter(held))
 
     def places_of(self, value: Abstract) -> frozenset[tuple[Definition | None, str]]:
         """The names and attributes by which others than the function that is handed a value may reach it."""
@@ -338,6 +340,7 @@ class Context:
         for alias in {alias for name in names for alias in self._aliases(name)} - names.keys():
             # Who calls this function, knows whether they are one.
             self._note(what, alias, answer | setting_of(table, alias).answer, where)
+        self._changes_for_others({*names}, lambda value: _put(value, what, Setting(answer, where)))
         # What is marked makes what is known of its parts obsolete.
         for name, certain in sorted(names.items(), key=lambda each: each[1]):
             self.mark(what, name, answer if certain else answer | setting_of(table, name).answer, where)
@@ -631,6 +634,16 @@ def as_handed_in(position: int) -> str:
 def of_some_mode(part: Abstract) -> Abstract:
     """A part of what somebody may have put in evaluation mode, as a whole, since it was built."""
     return replace(part, training=NOT_SET) if part.training.answer is Answer.YES else part
+
+
+def _put(value: Abstract, what: str, setting: Setting) -> Abstract:
+    """A model that was perhaps put in a mode, or a parameter of one that was perhaps frozen."""
+    if value.kind is not Kind.MODEL:
+        frozen = what == "frozen" and value.kind is Kind.PARAMETER
+        return replace(value, requires_grad=value.requires_grad | setting.answer.opposite()) if frozen else value
+    if what == "training":
+        return replace(value, training=value.training | setting)
+    return replace(value, frozen=value.frozen | setting)
 
 
 def _with(value: Abstract, path: str, frozen: Answer) -> Abstract:

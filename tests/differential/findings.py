@@ -14,6 +14,8 @@ from .claims import CUT_BY, LEAF, NO_GRAPH, Comparison, Wrong
 from .lines import stands_on
 from .running import Run
 
+SAVED = "Inference tensors cannot be saved for backward"
+"""What a forward pass may raise only while it records a graph."""
 FREEZES = re.compile(r"requires_grad_\(\w|\.requires_grad = (?!True)")
 """NGR301 is silent on weights of models, by its choice, in files that freeze some."""
 
@@ -73,6 +75,8 @@ def _check_recorded(
     # A run that an error ended has not come to all callers: then what is so for each of them can be judged.
     ended = any(done.error is not None for done in runs)
     interrupted = any(done.raised[number] for done in runs for number in region)
+    # In a function that is called there: what would have been recorded is refused.
+    interrupted |= any(SAVED in message for _, message in _failed(runs))
     certain = all(
         each.place.grad is GradMode.ON and each.frozen is Answer.NO
         for each in facts.forwards

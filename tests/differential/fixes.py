@@ -10,17 +10,16 @@ from flake8_nograd.settings import Settings
 from flake8_nograd.source import Source
 
 from .claims import Comparison, Wrong
+from .findings import SAVED
 from .running import Endless, Run, run
 
 SETTINGS = Settings(torch_version=(2, 0))
 """So that the rules on old torch speak, too."""
 ENDS_AN_ERROR = {"NGR203", "NGR301", "NGR401", "NGR502"}
 """Rules whose fix ends an error on the line of the finding: from there on the program does something else."""
-ENDS_ERRORS_ELSEWHERE = {"NGR204", "NGR208", "NGR302", "NGR406", "NGR408"}
+ENDS_ERRORS_ELSEWHERE = {"NGR204", "NGR205", "NGR208", "NGR302", "NGR406", "NGR408"}
 """The same, where other lines may raise as well."""
 EVALUATIONS = {"NGR101", "NGR102"}
-_SAVED = "Inference tensors cannot be saved for backward"
-"""What a forward pass may raise only while it records a graph."""
 
 
 def compare_fixes(
@@ -66,7 +65,7 @@ def _applied(
         ]
         lines = {each.line for each in first if each.code in ENDS_AN_ERROR}
         if done.keys() & EVALUATIONS:
-            lines |= {line for line, failed in before.failures.items() if any(_SAVED in each for each in failed)}
+            lines |= {line for line, failed in before.failures.items() if any(SAVED in each for each in failed)}
         limits = _limits(before, lines)
         if done.keys() & ENDS_ERRORS_ELSEWHERE or len(first) < len(result.fixed):
             limits += list(before.printed_before.values())

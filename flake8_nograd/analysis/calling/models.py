@@ -28,24 +28,14 @@ class Models:
     def forward(self, node: cst.Call, model: Abstract, method: str, given: Arguments) -> Abstract:
         """Run a model."""
         context = self.context
-        owner = next((each for each in model.definitions if isinstance(each, cst.ClassDef)), None)
         name = "forward" if method == "__call__" else method
-        definition = context.method(owner, name) if owner is not None else None
-        known = None
-        if definition is not None:
-            known = context.known.functions.get(definition)
-            context.called(definition)
-            learned = context.learned.functions.get(definition)
-            if learned is not None:
-                for position, each in enumerate(given.positional):
-                    if not given.starred:
-                        merge(learned.arguments, position + 1, each)
-                hand_over(
-                    context,
-                    definition,
-                    paths_inside(learned.parameters, 1, replace(model, bound=model), given),
-                    "frozen",
-                )
+        owners = [each for each in model.definitions if isinstance(each, cst.ClassDef)]
+        definitions = [each for each in (context.method(owner, name) for owner in owners) if each is not None]
+        definition = definitions[0] if definitions else None
+        known = None if definition is None else context.known.functions.get(definition)
+        for forward in dict.fromkeys(definitions):
+            context.called(forward)
+            self.hand_in(forward, model, given)
         inputs = given.all()
         needs = Answer.YES if any(_differentiable_input(each) for each in inputs) else Answer.NO
         graph = Answer.UNKNOWN if known is None else _graph(known)
@@ -71,6 +61,9 @@ class Models:
             context.meets(node, "forward", inputs)
         for each in inputs:
             context.escapes(each)
+        if len(owners) > 1:
+            # One of several modules of the file.
+            return self._result(node, replace(model, kind=Kind.UNKNOWN), name, inputs)
         if known is not None and known.returns is not None:
             context.state.mode = left_by(known, context.state.mode)
             result = result_of(node, known.returns, 1, given, runs=True)
@@ -78,6 +71,17 @@ class Models:
                 result = context.as_object_has_it(model, result)
             return replace(result, forwards=known.returns.forwards | forwards_of(inputs) | {node})
         return self._result(node, model, name, inputs)
+
+    def hand_in(self, definition: cst.FunctionDef, model: Abstract, given: Arguments) -> None:
+        """Let a forward pass of the file know what it is given, and whether its module is frozen."""
+        learned = self.context.learned.functions.get(definition)
+        if learned is None:
+            return
+        for position, each in enumerate(given.positional):
+            if not given.starred:
+                merge(learned.arguments, position + 1, each)
+        paths = paths_inside(learned.parameters, 1, replace(model, bound=model), given)
+        hand_over(self.context, definition, paths, "frozen")
 
     def _result(self, node: cst.Call, model: Abstract, name: str, inputs: list[Abstract]) -> Abstract:
         """What a forward pass gives that is not in the file."""

@@ -53,13 +53,13 @@ class Tensors:
             context.use(receiver, node, Purpose.VALUE, callee=name)
             self.rows.call(node, f".{name}", receiver, given)
             result = replace(detached(node, Loss.DETACH, receiver, mode), is_view=True)
-            if name == "detach_" and mode is GradMode.INFERENCE:
-                return receiver  # There it changes nothing.
+            if name == "detach_" and (mode is GradMode.INFERENCE or receiver.is_inference is Answer.YES):
+                return receiver  # There, and there, it changes nothing.
             if name == "detach_":
                 result = replace(result, is_view=receiver.is_view, made_under=receiver.made_under)
                 if receiver.kind is Kind.PARAMETER:
                     result = replace(result, kind=Kind.PARAMETER)
-                if mode & GradMode.INFERENCE:
+                if mode & GradMode.INFERENCE or (receiver.is_inference & Answer.YES and receiver.leaf is not None):
                     result = result | receiver
                 context.freeze(receiver, result.requires_grad)
                 context.change(receiver, lambda value: replace(result, label=value.label))
