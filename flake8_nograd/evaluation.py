@@ -234,19 +234,25 @@ def _evaluates(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
 
 
 def _evaluates_by_name(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
-    """Whether a function named for evaluation has it in a loop, and only looks at what it gives."""
+    """Whether a function named for evaluation has it in a loop, and only looks at what it gives.
+
+    Of a loop over a loader that is named for evaluation, the function may have any name, or be none.
+    """
     function = each.place.function
     if (
-        function is None
-        or function.is_test
-        or not each.place.loops
-        or not naming.sounds_like_evaluation(function.name)
-        or naming.sounds_like_training(function.name)
+        not each.place.loops
+        or (function is not None and function.is_test)
         or not (uses or each.discarded)
         or any(use.purpose not in ENDS or _attacks(use) or trains_on(use) for use in uses)
         or _needs_gradients(facts, each, uses)
     ):
         return False
+    if (
+        function is None
+        or not naming.sounds_like_evaluation(function.name)
+        or naming.sounds_like_training(function.name)
+    ):
+        return _looks_at_a_test_set(each, uses)
     if _collects(facts, each, uses) or (_is_called(each) and any(_acts(use) for use in uses)):
         return True
     over = _over_evaluation_data(each)
@@ -254,6 +260,25 @@ def _evaluates_by_name(facts: FileFacts, each: Forward, uses: list[Use]) -> bool
     if not (over or looked_at or (_is_called(each) and _puts_in_eval_mode(facts, function))):
         return False
     return each.discarded or _ends_in_values(uses) or (over and any(use.purpose not in LEAVING for use in uses))
+
+
+def _looks_at_a_test_set(each: Forward, uses: list[Use]) -> bool:
+    """Whether a loop over a loader named for evaluation makes numbers of what the model gives, and nothing else."""
+    over = any(
+        naming.sounds_like_evaluation_loader(loop.iterates.label) and _goes_through_loader(loop)
+        for loop in each.place.loops
+    )
+    return (
+        over
+        and _is_called(each)
+        and _ends_in_values(uses)
+        and all(
+            use.purpose is Purpose.VALUE
+            or (use.purpose is Purpose.ACCUMULATED and "." not in use.into)
+            or (use.purpose is Purpose.CALL and naming.sounds_like_metric(use.callee))
+            for use in uses
+        )
+    )
 
 
 def _acts(use: Use) -> bool:

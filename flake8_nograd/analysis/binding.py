@@ -125,6 +125,8 @@ class Bindings:
             return
         parts = self.expressions.unpacked(target, value, len(target.elements))
         for element, part in zip(target.elements, parts, strict=True):
+            if path_of(element.value) != "_":
+                self.context.takes(value, part, element.value)
             if isinstance(element.value, cst.Name | cst.Attribute | cst.Subscript):
                 self._bound(node, element.value, self.before(element.value), part, source)
 

@@ -9,7 +9,7 @@ from functools import cache
 import libcst as cst
 
 from .. import naming
-from ..facts import Evaluated, InferenceUse, Kind, LazyRun, Leaf, Place, Purpose, Role, Use
+from ..facts import Evaluated, InferenceUse, Kind, LazyRun, Leaf, Loss, Place, Purpose, Role, Use
 from ..grad import KEEP, Answer, GradMode, Shift
 from .knowledge import Caller, Def, FunctionKnowledge, Knowledge
 from .recorder import Recorder, Surroundings
@@ -552,6 +552,11 @@ class Context:
         while function is not None:
             function.reads_graph = True
             function = self.learned.functions.get(function.parent) if function.parent is not None else None
+
+    def takes(self, pair: Abstract, part: Abstract, node: cst.CSTNode) -> None:
+        """A part of something is taken; of ``x.max(1)`` the indices are what ``argmax`` gives."""
+        if part.cut is not None and part.cut.how is Loss.NON_DIFFERENTIABLE and part.cut.at is pair.made_at:
+            self.use(replace(pair, elements=None), node, Purpose.VALUE, callee="argmax")
 
     def names(self, word: str) -> None:
         """A word of the author: a name that is bound, a keyword, a key."""

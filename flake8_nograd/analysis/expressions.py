@@ -275,6 +275,7 @@ class Expressions:
         if base.elements is not None and len(keys) == 1:
             number = _index(node)
             if number is not None and -len(base.elements) <= number < len(base.elements):
+                context.takes(base, base.elements[number], node)
                 return base.elements[number]
         if len(keys) == 1 and keys[0].constant == "params" and _is_group(base):
             return Abstract(kind=Kind.PARAMETERS, item=parameter_of(node, GROUPS, Answer.UNKNOWN), label=label)
