@@ -201,7 +201,8 @@ def role_of(known: ClassKnowledge, parents: list[ClassKnowledge]) -> Role:
             return Role.TRAINER
         if full == "unittest.TestCase" or last.endswith("TestCase"):
             return Role.TEST_CASE
-        if full == "torch.nn.Module" or full.startswith("torch.nn.") or last.endswith(("Module", "PreTrainedModel")):
+        is_of_nn = full.startswith("torch.nn.") and full not in torch_api.NN_BUT_NO_MODULE
+        if is_of_nn or last.endswith(("Module", "PreTrainedModel")):
             return Role.MODULE
     for parent in parents:
         if parent.role is not Role.NONE:
