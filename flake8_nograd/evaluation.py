@@ -58,11 +58,12 @@ def needless(facts: FileFacts) -> tuple[Forward, ...]:
     ]
     if found and _differentiates_in_hooks(facts):
         return ()
-    return _where_they_run(found)
+    return _where_they_run(facts, found)
 
 
-def _where_they_run(found: list[Forward]) -> tuple[Forward, ...]:
+def _where_they_run(facts: FileFacts, found: list[Forward]) -> tuple[Forward, ...]:
     """Without the calls of a helper that is reported itself, however many calls away."""
+    found = [each for each in found if not _is_called_for_evaluation(facts, each, found)]
     reported = {each.place.function for each in found if each.evaluated is not Evaluated.HERE}
     kept = found
     while True:
@@ -71,6 +72,21 @@ def _where_they_run(found: list[Forward]) -> tuple[Forward, ...]:
             return tuple(kept)
         kept = [each for each in kept if each not in dropped]
         reported |= {each.place.function for each in dropped}
+
+
+def _is_called_for_evaluation(facts: FileFacts, each: Forward, found: list[Forward]) -> bool:
+    """Whether a helper runs it for evaluations alone, which put the model in evaluation mode and are reported."""
+    function = each.place.function
+    if each.evaluated is not Evaluated.CALLER or function is None or naming.sounds_like_evaluation(function.name):
+        return False
+    calls = [call for call in facts.forwards if call.via is function]
+    return bool(calls) and all(
+        call.evaluated is Evaluated.HERE
+        and call.place.function is not None
+        and naming.sounds_like_evaluation(call.place.function.name)
+        and call in found
+        for call in calls
+    )
 
 
 def records(each: Forward) -> bool:
@@ -434,7 +450,12 @@ def _asks_for_gradients_of_others(facts: FileFacts, function: Function) -> bool:
 
 
 def _is_pass(each: Forward) -> bool:
-    """Whether it is a forward pass by its name: ``model(x)``, ``model.forward_features(x)``."""
+    """Whether it is a forward pass by its name: ``model(x)``, ``model.forward_features(x)``.
+
+    So is ``model.validation_step(batch)`` in a loop.
+    """
+    if each.place.loops and naming.sounds_like_evaluation_step(each.method):
+        return True
     return each.method == "__call__" or each.method.split("_")[0] == "forward"
 
 

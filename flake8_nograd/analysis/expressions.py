@@ -231,7 +231,7 @@ class Expressions:
         if "property" in decorators:
             self.context.called(method)
             returns = known.returns if known is not None else None
-            return replace(returns, label=path, parameter=None) if returns is not None else UNKNOWN
+            return self.context.named(UNKNOWN if returns is None else replace(returns, parameter=None), path)
         bound = None if base.kind is Kind.CLASS else base
         if "staticmethod" in decorators:
             bound = None
@@ -306,7 +306,8 @@ class Expressions:
             return Abstract(kind=Kind.MODEL, label=label, training=self.context.training(base), frozen=frozen)
         if base.kind is Kind.PLAIN:
             return replace(PLAIN, label=label)
-        return Abstract(label=label, forwards=base.forwards)
+        # ``self.decoders[key]`` is in the mode of ``self``, under whatever name it is called.
+        return Abstract(label=label, forwards=base.forwards, training=context.training(base))
 
     # --- operators -----------------------------------------------------------
 

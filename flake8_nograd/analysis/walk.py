@@ -680,7 +680,8 @@ class Walk(cst.CSTVisitor):
         known.role = role_of(
             known, [context.learned.classes[each] for each in known.parents if each in context.learned.classes]
         )
-        known.methods = {each.name.value: each for each in node.body.body if isinstance(each, cst.FunctionDef)}
+        defined = [each for each in node.body.body if isinstance(each, cst.FunctionDef) and not _accesses(each)]
+        known.methods = {each.name.value: each for each in defined}
         value = Abstract(kind=Kind.CLASS, definitions=(node,), label=node.name.value)
         self.expressions.bind(node.name.value, value)
         here = context.here
@@ -761,3 +762,11 @@ def _dotted(node: cst.BaseExpression) -> str:
 
 def _api(name: str) -> Abstract:
     return Abstract(kind=Kind.API, api=torch_api.canonical(name), label=name)
+
+
+def _accesses(method: cst.FunctionDef) -> bool:
+    """``@model.setter``: the attribute is still what the property gives."""
+    return any(
+        isinstance(each.decorator, cst.Attribute) and each.decorator.attr.value in {"setter", "deleter"}
+        for each in method.decorators
+    )
