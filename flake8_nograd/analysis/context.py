@@ -525,10 +525,10 @@ class Context:
             scopes = [None]
         for scope in scopes:
             # What is bound further below is learned later, and known from the walk before.
-            for knowledge in (self.known, self.learned):
-                value = knowledge.bindings.get(scope, {}).get(name)
-                if value is not None:
-                    return replace(value, parameter=None, identity=frozenset(), held=frozenset({(scope, name)}))
+            known, learned = (each.bindings.get(scope, {}).get(name) for each in (self.known, self.learned))
+            value = known | learned if known is not None and learned is not None else known or learned
+            if value is not None:
+                return replace(value, parameter=None, identity=frozenset(), held=frozenset({(scope, name)}))
         return None
 
     def named(self, value: Abstract, path: str) -> Abstract:

@@ -422,6 +422,9 @@ class Expressions:
         name = func.attr.value
         if receiver.kind is Kind.API and receiver.api:
             return self.attribute(func, receiver, name, path)
+        if receiver.api == "super" and name == "__init__":
+            # What a class binds, its objects have in any case.
+            return UNKNOWN
         for owner in receiver.definitions:
             if isinstance(owner, cst.ClassDef):
                 if self.context.method(owner, name) is not None:

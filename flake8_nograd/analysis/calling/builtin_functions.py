@@ -79,7 +79,7 @@ class BuiltinFunctions:
             runs = frozenset({node})
             return Abstract(forwards=forwards_of(given.all()) | runs, lazy=Lazy(node, context.place(), runs))
         if name == "super":
-            return replace(UNKNOWN, api="super")
+            return self._super()
         if name == "setattr" and len(given.positional) > 2:
             context.use(given.positional[2], node, Purpose.STORED)
             self._setattr(node, given)
@@ -87,6 +87,16 @@ class BuiltinFunctions:
         if name not in {"isinstance", "type", "id", "hasattr"}:
             self.rows.handed_on(node, name, given)
         return UNKNOWN
+
+    def _super(self) -> Abstract:
+        """The object around, as those of its classes know it that are in the file."""
+        context = self.context
+        owner, function = context.here.owner, context.learning()
+        known = context.known.classes.get(owner) if owner is not None else None
+        if known is None or function is None or not function.parameters:
+            return replace(UNKNOWN, api="super")
+        held = context.state.names.get(function.parameters[0], UNKNOWN)
+        return replace(held, api="super", definitions=known.parents, label=function.parameters[0])
 
     def _runs_models(self, function: Abstract) -> bool:
         """Whether calling it runs a model that is not frozen, in the mode of the caller."""
