@@ -427,6 +427,7 @@ def _gives_predictions(facts: FileFacts, each: Forward, uses: list[Use]) -> bool
         return True
     return (
         _is_pass(each)
+        and _runs_itself(facts, each) is None
         and all(use.purpose is not Purpose.STORED for use in uses)
         and any(switch.place.function is function and switch.training is Answer.NO for switch in facts.mode_switches)
         and function.parent is None

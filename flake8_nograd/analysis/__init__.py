@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import libcst as cst
 
+from .. import naming
 from ..facts import Class, FileFacts, Function, Role
 from ..grad import KEEP, GradMode
 from ..settings import Settings
@@ -76,11 +77,14 @@ def _function_row(knowledge: Knowledge, each: FunctionKnowledge) -> Function:
 
 
 def _is_test(knowledge: Knowledge, each: FunctionKnowledge, name: str, owner: Class | None) -> bool:
-    """Whether pytest or unittest collect a function, or it helps a test case."""
+    """Whether pytest or unittest collect a function, or it helps a test case, or a module tests itself by it."""
     if owner is not None:
         return owner.role is Role.TEST_CASE or (name.startswith("test_") and "Test" in owner.name)
-    # ``test_loop(model, loader)`` that checks nothing tests the model, in a file that has no tests.
-    return name.startswith("test_") and (each.asserts or knowledge.is_of_tests or not _must_be_given(each))
+    if name.startswith("test_"):
+        # ``test_loop(model, loader)`` that checks nothing tests the model, in a file that has no tests.
+        return each.asserts or knowledge.is_of_tests or not _must_be_given(each)
+    # ``_test()``, which a module runs as a script.
+    return each.asserts and not _must_be_given(each) and naming.words_of(name)[:1] == ("test",)
 
 
 def _must_be_given(each: FunctionKnowledge) -> bool:
