@@ -314,7 +314,10 @@ def _collects(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         and each.via is None
         and any(use.purpose is Purpose.ACCUMULATED and "." not in use.into for use in uses)
         and all(use.purpose in {Purpose.VALUE, Purpose.ACCUMULATED, Purpose.RETURNED} for use in uses)
-        and any(value.kind is Kind.LOADER or naming.sounds_like_dataset(value.label) for value in _gone_through(each))
+        and any(
+            value.kind in {Kind.LOADER, Kind.PLAIN} or naming.sounds_like_dataset(value.label)
+            for value in _gone_through(each)
+        )
     )
 
 

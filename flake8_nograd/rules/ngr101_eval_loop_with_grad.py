@@ -14,7 +14,10 @@ The rule speaks when the model is in evaluation mode in the loop (`.eval()` in
 this function, at module level, or by every caller in the file), or when a
 function named for evaluation loops over a validation or test loader and looks
 at what the model gives, or over any other data and nothing but values leaves
-the function. It is silent when a result reaches `backward()`, when an
+the function, or an agent acts in an environment. Over a test loader it speaks
+in functions of any name, and at the end of a script, where the loop makes nothing
+but numbers. Of `predict(loader)` it is taken that nobody differentiates the
+predictions of all batches. It is silent when a result reaches `backward()`, when an
 input or nothing at all requires gradients, and when every caller in the file,
 or a framework (Lightning's `validation_step`), has turned gradients off.
 A guard in another file is not seen.
