@@ -152,7 +152,7 @@ class Abstract(NamedTuple):
             self.label,
             self.api,
             self.requires_grad,
-            self.is_leaf,
+            self.leafness(),
             self.is_inference,
             self.is_view,
             self.leaf,
@@ -165,6 +165,11 @@ class Abstract(NamedTuple):
             block=self.block,
             is_all_cut=self.is_all_cut,
         )
+
+    def leafness(self) -> Answer:
+        """Whether it is a leaf: to torch, every tensor is one that does not require gradients."""
+        without = self.requires_grad is Answer.NO and self.kind in TENSORS
+        return Answer.YES if without else self.is_leaf
 
     def is_literal(self) -> bool:
         """Whether it is a flag or a text that stands in the file."""
@@ -230,7 +235,7 @@ class Abstract(NamedTuple):
             api=self.api if self.api == other.api else "",
             either=_either_api(self, other),
             requires_grad=self.requires_grad | other.requires_grad,
-            is_leaf=self.is_leaf | other.is_leaf,
+            is_leaf=self.leafness() | other.leafness(),
             is_inference=self.is_inference | other.is_inference,
             is_view=self.is_view or other.is_view,
             leaf=self.leaf if other.leaf is not None else None,

@@ -411,6 +411,13 @@ def test_a_parameter_shares_the_memory_of_its_content() -> None:
         assert not nn.Parameter(X).is_inference()
 
 
+def test_what_requires_no_gradients_is_a_leaf(model: nn.Linear) -> None:
+    with torch.no_grad():
+        assert model(X).relu().is_leaf
+    assert model(X).detach().is_leaf
+    assert not model(X).is_leaf
+
+
 def test_a_view_follows_what_it_shows_and_not_the_other_way_round() -> None:
     tensor = torch.zeros(2, 2)
     view = tensor[0]
