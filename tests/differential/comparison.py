@@ -38,7 +38,7 @@ def compare(program: Program) -> Comparison:
     safe = [(rule, finding) for rule, finding in spoken if finding.fix is not None and finding.fix.safe]
     if safe and ({rule.code for rule, _ in safe} - FREQUENT or program.seed % 4 == 0):
         places = {(rule.code, source.range_of(finding.anchor).line) for rule, finding in safe}
-        compare_fixes(found, source, places, runs, seeds)
+        compare_fixes(found, source, facts, places, runs, seeds)
     found.wrong = list(dict.fromkeys(found.wrong))
     return found
 

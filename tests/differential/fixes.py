@@ -6,6 +6,8 @@ from collections import Counter
 from difflib import SequenceMatcher
 
 from flake8_nograd.engine import fix
+from flake8_nograd.facts import FileFacts, Form
+from flake8_nograd.grad import Answer
 from flake8_nograd.settings import Settings
 from flake8_nograd.source import Source
 
@@ -20,17 +22,28 @@ ENDS_AN_ERROR = {"NGR203", "NGR301", "NGR401", "NGR502"}
 ENDS_ERRORS_ELSEWHERE = {"NGR204", "NGR205", "NGR208", "NGR302", "NGR406", "NGR408"}
 """The same, where other lines may raise as well."""
 EVALUATIONS = {"NGR101", "NGR102"}
+UNRECORDED = "no graph is recorded"
 
 
 def compare_fixes(
-    found: Comparison, source: Source, places: set[tuple[str, int]], runs: list[Run], seeds: tuple[int, ...]
+    found: Comparison,
+    source: Source,
+    facts: FileFacts,
+    places: set[tuple[str, int]],
+    runs: list[Run],
+    seeds: tuple[int, ...],
 ) -> None:
     """Apply what is safe, all at once as users do; if that goes wrong, say whose fix it was."""
     wrong = _applied(found, source, None, places, runs, seeds)
     if wrong:
         codes = sorted(code for code, count in found.fixes.items() if count)
         alone = [each for code in codes for each in _applied(None, source, code, places, runs, seeds)]
-        found.wrong += alone or wrong
+        found.wrong += [each for each in alone or wrong if each.claim != UNRECORDED or not _records_itself(facts)]
+
+
+def _records_itself(facts: FileFacts) -> bool:
+    """Whether a function turns gradients on itself: it records graphs of its own, whoever calls it."""
+    return any(each.form is Form.DECORATOR and each.enables is not Answer.NO for each in facts.switches)
 
 
 def _applied(
@@ -60,8 +73,7 @@ def _applied(
         if isinstance(before.error, Endless) or isinstance(after.error, Endless):
             continue
         wrong += [
-            Wrong(what, f"line {line}", "no graph is recorded", "one is")
-            for line in _recording(source.text, text, regions, after)
+            Wrong(what, f"line {line}", UNRECORDED, "one is") for line in _recording(source.text, text, regions, after)
         ]
         lines = {each.line for each in first if each.code in ENDS_AN_ERROR}
         if done.keys() & EVALUATIONS:
