@@ -296,7 +296,7 @@ class Context:
 
     def freeze(self, parameter: Abstract, requires: Answer) -> None:
         """A parameter of a model requires gradients from here on, or does not; of its others, we cannot tell."""
-        if parameter.kind is not Kind.PARAMETER or not parameter.source:
+        if parameter.kind not in {Kind.PARAMETER, Kind.TENSOR} or not parameter.source:
             return
         if parameter.source == GROUPS:
             # Of some model: which, only the optimizer knows.
@@ -657,8 +657,11 @@ def _with(value: Abstract, path: str, frozen: Answer) -> Abstract:
         value = replace(value, elements=tuple(_with(each, path, frozen) for each in value.elements))
     if value.item is not None:
         value = replace(value, item=_with(value.item, path, frozen))
-    if value.kind is not Kind.PARAMETER or not value.source:
+    if value.kind not in {Kind.PARAMETER, Kind.TENSOR} or not value.source:
         return value
+    if value.kind is Kind.TENSOR:
+        related = value.source == path or is_part(value.source, path) or is_part(path, value.source)
+        return replace(value, requires_grad=value.requires_grad | frozen.opposite()) if related else value
     if value.source == path or is_part(value.source, path):
         return replace(value, requires_grad=frozen.opposite())
     if is_part(path, value.source):

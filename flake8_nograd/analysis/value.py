@@ -256,7 +256,7 @@ class Abstract(NamedTuple):
             training=self.training | other.training,
             frozen=self.frozen | other.frozen,
             parameter=self.parameter if self.parameter == other.parameter else None,
-            source=self.source if self.source == other.source else "",
+            source=_either_source(self, other),
             held=self.held | other.held,
             views=self.views | other.views,
             turn=self.turn if self.turn is other.turn else None,
@@ -301,6 +301,14 @@ def _either_elements(
     if one is None or other is None or len(one) != len(other):
         return None
     return tuple(a | b for a, b in zip(one, other, strict=True))
+
+
+def _either_source(one: Abstract, other: Abstract) -> str:
+    """What is perhaps a parameter of a model, is perhaps frozen with it."""
+    if one.source == other.source:
+        return one.source
+    sources = {each.source for each in (one, other) if each.kind in {Kind.PARAMETER, Kind.TENSOR} and each.source}
+    return sources.pop() if len(sources) == 1 and _either_kind(one, other) is Kind.TENSOR else ""
 
 
 def _either_puts(one: frozenset[Put], other: frozenset[Put]) -> frozenset[Put]:
