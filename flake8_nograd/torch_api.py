@@ -725,8 +725,10 @@ DIFFERENTIATORS: dict[str, bool] = {
 Under ``inference_mode`` ``torch.autograd.functional.jacobian`` gives zeros without a word.
 """
 
-NON_TORCH_LIBRARIES_WITH_NO_GRAD: frozenset[str] = _words("paddle jittor oneflow tinygrad mindspore")
-"""Libraries with a ``no_grad`` of their own, which is none of our business."""
+OTHER_FRAMEWORKS: frozenset[str] = _words("""
+    chainer equinox flax haiku jax jittor keras mindspore mlx mxnet oneflow paddle tensorflow tinygrad
+""")
+"""Their models have ``eval()`` as well, and some a ``no_grad``, which is none of our business."""
 
 THREAD_STARTERS: frozenset[str] = _words("""
     threading.Thread threading.Timer asyncio.to_thread

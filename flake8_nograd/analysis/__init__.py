@@ -32,6 +32,9 @@ def facts_of(module: cst.Module, settings: Settings | None = None) -> FileFacts:
         learned = known.next()
         context = Context(known, learned, recorder, State(), Surroundings())
         module.visit(Walk(context, thorough=thorough))
+        if learned.imports_another_framework and not learned.imports_torch:
+            # Its models are none of torch's.
+            return Recorder(settings or Settings()).freeze(Knowledge())
         settle_callers(learned)
         if thorough and (number == MOST_ROUNDS or learned.adds_nothing_to(known)):
             break

@@ -197,6 +197,8 @@ class Knowledge:
     frozen: dict[str, Setting] = field(default_factory=dict)
     is_of_tests: bool = False
     """Whether it imports pytest or unittest."""
+    imports_torch: bool = False
+    imports_another_framework: bool = False
     freezes: bool = False
     """Whether some model, or a part of one, is perhaps frozen somewhere."""
     handed: dict[Place, dict[tuple[Def, int], None]] = field(default_factory=dict)

@@ -275,12 +275,15 @@ class Walk(cst.CSTVisitor):
             else:
                 root = name.split(".")[0]
                 self.expressions.bind(root, _api(root))
-            self._note_tests(name)
+            self._imports(name)
         return False
 
-    def _note_tests(self, module: str) -> None:
-        if module.split(".")[0] in {"pytest", "unittest"}:
-            self.context.learned.is_of_tests = True
+    def _imports(self, module: str) -> None:
+        root = module.split(".")[0]
+        learned = self.context.learned
+        learned.is_of_tests |= root in {"pytest", "unittest"}
+        learned.imports_torch |= "torch" in root
+        learned.imports_another_framework |= root in torch_api.OTHER_FRAMEWORKS
 
     def visit_LazyImport(self, node: cst.LazyImport) -> bool:
         """``lazy import a.b as c``: binds the same names."""
@@ -293,7 +296,7 @@ class Walk(cst.CSTVisitor):
     def visit_ImportFrom(self, node: cst.ImportFrom) -> bool:
         """``from a import b as c``; of star imports, the names that matter here."""
         module = "." * len(node.relative) + (_dotted(node.module) if node.module is not None else "")
-        self._note_tests(module)
+        self._imports(module)
         if isinstance(node.names, cst.ImportStar):
             for name in sorted(torch_api.star_names(module)):
                 self.expressions.bind(name, _api(f"{module}.{name}"))
