@@ -179,6 +179,8 @@ def _belongs_to_caller(facts: FileFacts, each: Forward) -> bool:
         return False
     if each.evaluated is not Evaluated.HERE:
         return not (_over_evaluation_data(each) and _trains_itself(facts, owner))
+    if function.name == "__init__":
+        return False
     over_loader = any(_goes_through_loader(loop) for loop in each.place.loops)
     return not (
         over_loader or _trains_itself(facts, owner) or _resumes_training(facts, each) or _switches_itself(facts, each)
@@ -397,9 +399,11 @@ def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
             return False
     if _needs_gradients(facts, each, uses) or _tries_out(facts, each, uses):
         return False
-    if function is not None and (function.name == "__init__" or _is_forward(function)):
+    if function is not None and _is_forward(function):
         return False
     leaves = any(use.purpose in LEAVING and use.value.requires_grad is not Answer.NO for use in uses)
+    if function is not None and function.name == "__init__" and (leaves or not _is_tried_in_its_mode(each, uses)):
+        return False
     if leaves and each.evaluated is not Evaluated.HERE and function in _callees_of_differentiating(facts):
         return False
     if leaves and not _over_data(each) and function is not None:
@@ -409,6 +413,11 @@ def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         if not _is_pass(each) and not any(_is_tensor(use) for use in uses):
             return False
     return not any(_hands_on_a_loss(each, use) or _attacks(use) or trains_on(use) for use in uses)
+
+
+def _is_tried_in_its_mode(each: Forward, uses: list[Use]) -> bool:
+    """Whether a constructor runs a model that it puts in evaluation mode, to see the shape of what it gives."""
+    return each.evaluated is Evaluated.HERE and _is_pass(each) and all(use.purpose is Purpose.VALUE for use in uses)
 
 
 def _gives_predictions(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
@@ -425,15 +434,17 @@ def _gives_predictions(facts: FileFacts, each: Forward, uses: list[Use]) -> bool
     if _runs_itself(facts, each) is not None and not _switches_itself(facts, each):
         return False
     if function.is_filled_in:
-        return naming.sounds_like_evaluation_step(function.name)
+        return naming.says_evaluation(function.name)
     if named or naming.sounds_like_inference(function.name):
         return True
     return (
         _is_pass(each)
-        and _runs_itself(facts, each) is None
         and all(use.purpose is not Purpose.STORED for use in uses)
         and any(switch.place.function is function and switch.training is Answer.NO for switch in facts.mode_switches)
         and function.parent is None
+        and not function.name.startswith("_")
+        and (_runs_itself(facts, each) is None or naming.sounds_like_encoding(function.name))
+        and not naming.sounds_like_forward(function.name)
         and not naming.sounds_like_attack(function.name)
         and not naming.sounds_like_training(function.name)
         and not naming.sounds_like_gradient(function.name)
@@ -563,6 +574,7 @@ def _is_attack(call: Call) -> bool:
     """Whether code that is not in the file is called, and is named for what differentiates inside."""
     return (
         call.function is None
+        and not call.api.endswith("Error")
         and call.receiver.kind not in {Kind.MODEL, Kind.OPTIMIZER}
         and (naming.sounds_like_attack(call.api) or naming.sounds_like_attack(call.receiver.label))
     )

@@ -312,6 +312,28 @@ def sounds_like_inference(name: str) -> bool:
     return bool(words) and (words[0] in INFERRING_VERBS or words[-1] in INFERRED_NOUNS)
 
 
+ENCODING_WORDS = _words("encode encoding embed embedding embeddings decode reconstruct")
+
+
+@cache
+def sounds_like_encoding(name: str) -> bool:
+    """Of a method of a model: ``encode``, ``get_embeddings``, ``decode_latents``: what it runs is a part."""
+    return _any(words_of(name), ENCODING_WORDS)
+
+
+@cache
+def says_evaluation(name: str) -> bool:
+    """``_eval_step``, ``_validate``; not ``_predict``, of which as often a gradient is asked."""
+    words = words_of(name)
+    return _any(words, EVALUATION_WORDS | {"evaluate"}) and not _any(words, TRAINING_FUNCTION_WORDS)
+
+
+@cache
+def sounds_like_forward(name: str) -> bool:
+    """``forward_features``, ``model_forward``: a pass that its callers differentiate, or do not."""
+    return "forward" in words_of(name)
+
+
 @cache
 def sounds_like_training(name: str) -> bool:
     """``train``, ``fit``, ``training_step``, ``update_critic``; not ``update_metrics``, ``evaluate_training_set``."""

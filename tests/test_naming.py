@@ -43,6 +43,10 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
         "len_loader batches_done loader_cls",
     ),
     naming.sounds_like_class: ("ResNet G MODEL nn.Linear _Net", "resnet MODEL_name model Net_1 self.net"),
+    naming.sounds_like_encoding: ("encode get_embeddings decode_latents", "predict logits encoder_name"),
+    naming.sounds_like_forward: ("forward model_forward forward_features", "predict forwarded loss"),
+    naming.says_evaluation: ("_eval_step _validate __eval_model evaluate", "_predict _forward_collect train_and_eval"),
+    naming.mentions_loss: ("compute_loss loss_of get_losses", "predict accuracy"),
     naming.sounds_like_inference: (
         "classify detect_faces select_action get_action act transcribe",
         "evaluate describe action_space train encode detector",
@@ -175,7 +179,11 @@ def test_no_name_suggests_nothing(question: Callable[[str], bool]) -> None:
 
 
 def test_every_question_is_asked() -> None:
-    questions = {value for name, value in vars(naming).items() if name.startswith(("sounds_like_", "misspells_"))}
+    questions = {
+        value
+        for name, value in vars(naming).items()
+        if name.startswith(("sounds_like_", "misspells_", "says_", "mentions_"))
+    }
     assert questions == set(YES_AND_NO)
 
 

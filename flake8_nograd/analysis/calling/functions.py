@@ -242,7 +242,12 @@ class Functions:
             seen.setdefault((path, run.method), run)
         name = definition.name.value if isinstance(definition, cst.FunctionDef) else ""
         is_plain = "self" not in paths or self._is_plain(callee.bound)
-        if name in {"forward", "__call__"} and not is_plain and (seen or self._is_module(paths["self"])):
+        if (
+            name in {"forward", "__call__"}
+            and not is_plain
+            and (seen or self._is_module(paths["self"]))
+            and not self._holds_model(callee.bound, paths["self"], [path for path, _ in seen])
+        ):
             # A module's own forward pass runs the module, not this or that part.
             return self._runs_itself(node, paths["self"], name, definition)
         for path, method in seen:
@@ -256,6 +261,11 @@ class Functions:
         held = () if owner is None or owner.kind is not Kind.INSTANCE else owner.definitions
         known = [classes.get(each) if isinstance(each, cst.ClassDef) else None for each in held]
         return bool(known) and all(each is not None and not each.has_a_base_elsewhere() for each in known)
+
+    def _holds_model(self, owner: Abstract | None, path: str, models: list[str]) -> bool:
+        """Whether an object, for all we know no module, has put in a mode the model that it runs: a trainer."""
+        is_module = owner is None or owner.kind is Kind.MODEL or self._is_module(path)
+        return not is_module and any(self._is_module(model) for model in models)
 
     def _is_module(self, path: str) -> bool:
         """Whether something is said of an object that is said of modules alone: ``self.eval()``."""
