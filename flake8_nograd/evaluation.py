@@ -260,7 +260,7 @@ def _evaluates_by_name(facts: FileFacts, each: Forward, uses: list[Use]) -> bool
     if (
         not each.place.loops
         or (function is not None and function.is_test)
-        or not (uses or each.discarded)
+        or not (uses or _is_thrown_away(each))
         or any(use.purpose not in ENDS or _attacks(use) or trains_on(use) for use in uses)
         or _needs_gradients(facts, each, uses)
     ):
@@ -277,7 +277,12 @@ def _evaluates_by_name(facts: FileFacts, each: Forward, uses: list[Use]) -> bool
     looked_at = _is_only_looked_at(each, uses) and not _puts_in_training_mode(facts, function)
     if not (over or looked_at or (_is_called(each) and _puts_in_eval_mode(facts, function))):
         return False
-    return each.discarded or _ends_in_values(uses) or (over and any(use.purpose not in LEAVING for use in uses))
+    return _is_thrown_away(each) or _ends_in_values(uses) or (over and any(use.purpose not in LEAVING for use in uses))
+
+
+def _is_thrown_away(each: Forward) -> bool:
+    """Whether nobody uses the result of the model itself; another method of it may be no forward pass."""
+    return each.discarded and each.method in {"__call__", "forward"}
 
 
 def _looks_at_a_test_set(each: Forward, uses: list[Use]) -> bool:
@@ -293,7 +298,7 @@ def _looks_at_a_test_set(each: Forward, uses: list[Use]) -> bool:
         and all(
             use.purpose is Purpose.VALUE
             or (use.purpose is Purpose.ACCUMULATED and "." not in use.into)
-            or (use.purpose is Purpose.CALL and naming.sounds_like_metric(use.callee))
+            or (use.purpose is Purpose.CALL and naming.sounds_like_record(use.callee))
             for use in uses
         )
     )
@@ -337,7 +342,7 @@ def _is_only_looked_at(each: Forward, uses: list[Use]) -> bool:
     over = _gone_through(each)
     if any(value.kind is Kind.LOADER or naming.sounds_like_loader(value.label) for value in over):
         return True
-    handed = any(use.purpose is Purpose.CALL for use in uses)
+    handed = any(use.purpose is Purpose.CALL and not use.callee.endswith("save_image") for use in uses)
     return any(value.kind in PIECES for value in over) and _is_called(each) and each.via is None and not handed
 
 
@@ -372,7 +377,7 @@ def _puts_in_training_mode(facts: FileFacts, function: Function) -> bool:
 
 def _ends_in_values(uses: list[Use]) -> bool:
     return any(
-        use.purpose is Purpose.VALUE or (use.purpose is Purpose.CALL and naming.sounds_like_metric(use.callee))
+        use.purpose is Purpose.VALUE or (use.purpose is Purpose.CALL and naming.sounds_like_record(use.callee))
         for use in uses
     )
 

@@ -209,6 +209,10 @@ class Expressions:
         if name == "data" and (base.kind in TENSOR_KINDS or base.forwards):
             context.use(base, node, Purpose.VALUE, callee="data", item=item)
             return replace(detached(node, Loss.DATA, base, context.mode()), label=path, is_view=True)
+        if name in PAIR and base.elements is not None and len(base.elements) == len(PAIR):
+            part = base.elements[PAIR.index(name)]
+            context.takes(base, part, node)
+            return context.named(part, path) if path else part
         if base.kind is Kind.MODEL:
             return self._part(node, base, name, path)
         if name == "param_groups":
@@ -629,6 +633,10 @@ class Expressions:
             item = Abstract(kind=Kind.CONTAINER, item=value, forwards=value.forwards)
             learning.returns = item if learning.returns is None else learning.returns | item
         return UNKNOWN
+
+
+PAIR = ("values", "indices")
+"""The items of what ``x.max(1)`` and ``x.topk(5)`` give, by name."""
 
 
 def _contains(node: cst.CSTNode, part: cst.CSTNode) -> bool:
