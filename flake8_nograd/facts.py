@@ -183,7 +183,8 @@ class Function:
     reads_grad: bool = False
     """Whether its body reads the ``.grad`` of something."""
     reads_graph: bool = False
-    """Whether its body, or that of a function in it, reads the ``.grad_fn`` of something."""
+    """Whether its body, or that of a function in it, reads the ``.grad_fn`` of something, or asks what a forward pass
+    gave for its ``requires_grad``."""
     names_forces: bool = False
     """Whether a name, keyword or key in it says forces or stresses, which are gradients of an energy."""
     tests: tuple[str, ...] = ()

@@ -196,7 +196,7 @@ class Expressions:
                 if found is not None:
                     found = replace(found, parameter=None, identity=frozenset())
                     return context.named(context.as_object_has_it(base, found), path)
-        if name == "grad_fn":
+        if name == "grad_fn" or (name == "requires_grad" and base.forwards):
             context.walks_graph()
         if name in PLAIN_ATTRIBUTES:
             return PLAIN
