@@ -198,7 +198,7 @@ class Context:
         """A tensor is changed in place, under all the names that hold it, and for those who handed it in."""
         state = self.state
         changed = state.mutate(target, alter, written=written)
-        for name in self._aliases(target.label):
+        for name in self.aliases(target.label):
             if name in state.names:
                 state.names[name] |= alter(state.names[name])
         for name in changed:
@@ -244,7 +244,7 @@ class Context:
             found |= function.origins.get(value.parameter, frozenset())
         return value.held | found
 
-    def _aliases(self, path: str) -> Iterator[str]:
+    def aliases(self, path: str) -> Iterator[str]:
         """Other names of what a path leads to, or a part of it: a parameter, and the name it was handed in by."""
         function = self.function()
         for position, places in function.origins.items() if function is not None and path else ():
@@ -337,7 +337,7 @@ class Context:
         source = self.state.names.get(path, UNKNOWN).source
         if what == "training" and source and source != path:
             names.setdefault(some_part(source), False)
-        for alias in {alias for name in names for alias in self._aliases(name)} - names.keys():
+        for alias in {alias for name in names for alias in self.aliases(name)} - names.keys():
             # Who calls this function, knows whether they are one.
             self._note(what, alias, answer | setting_of(table, alias).answer, where)
         self._changes_for_others({*names}, lambda value: _put(value, what, Setting(answer, where)))

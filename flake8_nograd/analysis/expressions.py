@@ -251,7 +251,11 @@ class Expressions:
         part = name == "module" or naming.sounds_like_model(name) or naming.sounds_like_layer(name)
         if part or path in self.context.known.modules:
             return Abstract(
-                kind=Kind.MODEL, label=path, training=model.training, frozen=self.context.frozen_setting(model)
+                kind=Kind.MODEL,
+                label=path,
+                training=model.training,
+                frozen=self.context.frozen_setting(model),
+                made_under=model.made_under,
             )
         return Abstract(label=path)
 
@@ -307,7 +311,13 @@ class Expressions:
             if base.label and number is not None and number >= 0:
                 label = f"{base.label}[{number}]"
             frozen = self.context.frozen_setting(base)
-            return Abstract(kind=Kind.MODEL, label=label, training=self.context.training(base), frozen=frozen)
+            return Abstract(
+                kind=Kind.MODEL,
+                label=label,
+                training=self.context.training(base),
+                frozen=frozen,
+                made_under=base.made_under,
+            )
         if base.kind is Kind.PLAIN:
             return replace(PLAIN, label=label)
         # ``self.decoders[key]`` is in the mode of ``self``, under whatever name it is called.

@@ -206,11 +206,20 @@ class Functions:
             if container is not None and container.label:
                 self.containers.put_into(node, container, [value])
         for (scope, name), value in known.rebinds.items():
+            self._changed_elsewhere(name, value, given)
             if scope is not context.here.scopes[0]:
                 context.rebinds(scope, name, value)
             elif name in context.state.names:
                 # Perhaps another object than what it held, which others hold as well.
                 context.state.names[name] |= replace(value, identity=frozenset({node}))
+
+    def _changed_elsewhere(self, name: str, left: Abstract, given: Arguments) -> None:
+        """A function has perhaps changed the object of a name that it was handed, or that a parameter holds, too."""
+        names = self.context.state.names
+        for alias in self.context.aliases(name):
+            if alias in names:
+                names[alias] = _perhaps(left, names[alias])
+        given.positional[:] = [_perhaps(left, each) if each.label == name else each for each in given.positional]
 
     def applied(self, definition: Def, model: Abstract) -> None:
         """A function of the file is called with each part of a model, and the model: ``model.apply(freeze)``."""

@@ -92,7 +92,7 @@ class Models:
         requires = Answer.UNKNOWN
         if cut is not None:
             requires = Answer.NO
-        elif model.kind is Kind.UNKNOWN:
+        elif model.kind is Kind.UNKNOWN or _is_perhaps_of_inference([model, *inputs]):
             requires = Answer.UNKNOWN
         elif mode is GradMode.ON and frozen is not Answer.YES and not context.perhaps_frozen(model):
             requires = Answer.YES
@@ -140,6 +140,13 @@ class Models:
             # Whatever it gives, it may go back through what it is handed.
             self.rows.handed_on(node, f"{model.label}.{name}", given)
         return self.forward(node, model, name, given)
+
+
+def _is_perhaps_of_inference(operands: list[Abstract]) -> bool:
+    """Whether weights and inputs are perhaps inference tensors all, of which nothing is recorded."""
+    model, *inputs = operands
+    weights = model.made_under is not GradMode.UNKNOWN and bool(model.made_under & GradMode.INFERENCE)
+    return weights and not any(each.is_inference is Answer.NO for each in inputs)
 
 
 def _graph(forward: FunctionKnowledge) -> Answer:
