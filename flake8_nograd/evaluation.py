@@ -261,6 +261,7 @@ def _evaluates_by_name(facts: FileFacts, each: Forward, uses: list[Use]) -> bool
         not each.place.loops
         or (function is not None and function.is_test)
         or not (uses or _is_thrown_away(each))
+        or _is_no_tensor(facts, each, uses)
         or any(use.purpose not in ENDS or _attacks(use) or trains_on(use) for use in uses)
         or _needs_gradients(facts, each, uses)
     ):
@@ -278,6 +279,11 @@ def _evaluates_by_name(facts: FileFacts, each: Forward, uses: list[Use]) -> bool
     if not (over or looked_at or (_is_called(each) and _puts_in_eval_mode(facts, function))):
         return False
     return _is_thrown_away(each) or _ends_in_values(uses) or (over and any(use.purpose not in LEAVING for use in uses))
+
+
+def _is_no_tensor(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
+    """Whether a method of a model gives something that nothing shows to be a tensor: ``metric.compute()``."""
+    return not _is_pass(each) and not (each.anchor in _operated_on(facts) or any(_is_tensor(use) for use in uses))
 
 
 def _is_thrown_away(each: Forward) -> bool:
