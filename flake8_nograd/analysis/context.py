@@ -299,10 +299,7 @@ class Context:
         if parameter.kind not in {Kind.PARAMETER, Kind.TENSOR} or not parameter.source:
             return
         if parameter.source == GROUPS:
-            # Of some model: which, only the optimizer knows.
-            for name, value in [*self.state.names.items()]:
-                if value.kind is Kind.MODEL and name != "self":
-                    self.put("frozen", name, Answer.UNKNOWN)
+            self.freeze_some()
             return
         path, frozen = parameter.source, requires.opposite()
         before = self.frozen_of(path)
@@ -314,6 +311,15 @@ class Context:
         self.put("frozen", path, Answer.UNKNOWN)
         if parameter.turn in [loop.anchor for loop in self.here.loops] and parameter.turn is not None:
             self.state.turns[path] = parameter.turn, frozen
+
+    def freeze_some(self) -> None:
+        """Parameters of some model are frozen, or trained: of which, only their optimizer knows."""
+        for name, value in [*self.state.names.items()]:
+            if value.kind is Kind.MODEL and name != "self":
+                self.put("frozen", name, Answer.UNKNOWN)
+        learning = self.learning()
+        if learning is not None:
+            learning.puts.setdefault((None, "frozen", GROUPS), NOT_SET)
 
     def went_through(self, loop: cst.CSTNode) -> None:
         """A loop over all parameters of a model has ended: what it has done to each, it has done to the model."""

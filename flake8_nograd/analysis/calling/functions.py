@@ -13,7 +13,7 @@ from ... import torch_api
 from ...facts import Evaluated, Kind, Role, ThreadCall
 from ...grad import ANYTHING, KEEP, Answer
 from ..collected import Arguments, contents, forwards_of, merge
-from ..context import Context
+from ..context import GROUPS, Context
 from ..knowledge import Def, FunctionKnowledge, Run
 from ..state import root_of
 from ..switching import switch_of
@@ -175,6 +175,9 @@ class Functions:
         """What a call changes, puts into containers, and binds names to, that are seen from here."""
         context = self.context
         for (owner, what, path), setting in known.puts.items():
+            if path == GROUPS:
+                context.freeze_some()
+                continue
             root = root_of(path)
             if owner is not known.node:
                 context.put_elsewhere(owner, what, path, setting)
