@@ -44,12 +44,15 @@ MAKING_WORDS = _words("""
 """)
 """Verbs: ``build_model`` gives a model and is none, ``get_loader`` no loader."""
 
-ENVIRONMENT_WORDS = _words("env envs environment environments simulator gym")
+ENVIRONMENT_WORDS = _words("env envs environment environments gym")
 
 
 @cache
 def sounds_like_environment(name: str) -> bool:
-    """``env``, ``self.test_envs``, ``eval_env.unwrapped``: what takes actions, step by step; not ``env_name``."""
+    """``env``, ``self.test_envs``, ``eval_env.unwrapped``: what takes actions, step by step; not ``env_name``.
+
+    Nor ``simulator``: through that of a physical system gradients are often taken.
+    """
     return any(_any(words_of(part)[-1:], ENVIRONMENT_WORDS) for part in name.split("."))
 
 

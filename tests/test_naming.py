@@ -98,7 +98,7 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
     ),
     naming.sounds_like_environment: (
         "env self.test_envs eval_env.unwrapped vec_env env.envs",
-        "env_name optimizer agent.step environ",
+        "env_name optimizer agent.step environ simulator",
     ),
     naming.sounds_like_predicting: (
         "predict predict_batches run_inference get_predictions",
