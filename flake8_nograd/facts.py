@@ -342,7 +342,7 @@ class Forward:
     """Whether none of its weights requires gradients."""
     inputs_require_grad: Answer
     method: str
-    """``__call__``, ``forward``, or the method's name."""
+    """``__call__``, ``forward``, or the method's name; the path of the function of another file it is handed to."""
     via: Function | None = None
     """The function of this file that runs it, when the call is to a helper."""
     discarded: bool = False

@@ -315,6 +315,9 @@ def sounds_like_inference(name: str) -> bool:
     return bool(words) and (words[0] in INFERRING_VERBS or words[-1] in INFERRED_NOUNS)
 
 
+LOSS_WORDS = _words("loss losses cost objective err elbo nll")
+"""The value to go back from."""
+
 ENCODING_WORDS = _words("encode encoding embed embedding embeddings decode reconstruct")
 
 
@@ -329,6 +332,17 @@ def says_evaluation(name: str) -> bool:
     """``_eval_step``, ``_validate``; not ``_predict``, of which as often a gradient is asked."""
     words = words_of(name)
     return _any(words, EVALUATION_WORDS | {"evaluate"}) and not _any(words, TRAINING_FUNCTION_WORDS)
+
+
+RUNNING_WORDS = LOSS_WORDS | _words("forward logits")
+
+
+@cache
+def sounds_like_running(name: str) -> bool:
+    """Of what a model is handed to: ``compute_loss(model, batch)``, ``self.loss_and_metric``; not ``make_loss``."""
+    words = words_of(name)
+    makes = not words or sounds_like_class(name) or words[0] in MAKING_WORDS - {"compute", "get", "run"}
+    return not makes and _any(words, RUNNING_WORDS) and not sounds_like_attack(name)
 
 
 @cache
@@ -445,8 +459,6 @@ def sounds_like_data(name: str) -> bool:
     return "_".join(words) in DATA_NAMES or words[-1] in DATA_ENDINGS
 
 
-LOSS_WORDS = _words("loss losses cost objective err elbo nll")
-"""The value to go back from."""
 NOT_LOSS_WORDS = _words("""
     fn func function criterion module name names type weight weights scale scaler dict list log logs history meter
     factor coef ratio avg average

@@ -43,6 +43,10 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
         "len_loader batches_done loader_cls",
     ),
     naming.sounds_like_class: ("ResNet G MODEL nn.Linear _Net", "resnet MODEL_name model Net_1 self.net"),
+    naming.sounds_like_running: (
+        "compute_loss self.loss_and_metric lo.l2_loss run_forward model_forward get_logits",
+        "make_loss build_loss Loss adversarial_loss generate evaluate",
+    ),
     naming.sounds_like_encoding: ("encode get_embeddings decode_latents", "predict logits encoder_name"),
     naming.sounds_like_forward: ("forward model_forward forward_features", "predict forwarded loss"),
     naming.says_evaluation: ("_eval_step _validate __eval_model evaluate", "_predict _forward_collect train_and_eval"),

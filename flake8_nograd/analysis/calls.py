@@ -21,7 +21,7 @@ from .calling.methods import Methods
 from .calling.models import Models
 from .calling.rows import Rows
 from .calling.tensors import Tensors
-from .collected import Arguments, forwards_of
+from .collected import Arguments
 from .context import Context
 from .value import UNKNOWN, Abstract, computed, replace
 
@@ -148,10 +148,8 @@ class Calls:
             model = Abstract(label=name, training=callee.training)
             return self.models.forward(node, model, "__call__", given)
         self.rows.call(node, name, UNKNOWN, given)
-        self.rows.handed_on(node, name, given)
-        return Abstract(
-            forwards=forwards_of(given.all()), made_under=context.mode(), made_at=node, identity=frozenset({node})
-        )
+        behind = self.rows.handed_on(node, name, given)
+        return Abstract(forwards=behind, made_under=context.mode(), made_at=node, identity=frozenset({node}))
 
     def _makes(self, name: str, given: Arguments) -> bool:
         """Whether a name that nothing in the file binds is a maker: ``from models import *``, ``resnet50(10)``."""

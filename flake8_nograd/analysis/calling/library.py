@@ -81,11 +81,11 @@ class Library:
             return Abstract(
                 kind=Kind.SWITCH, shift=Shift(GradMode.UNKNOWN, GradMode.UNKNOWN, GradMode.UNKNOWN), api=name
             )
-        self.rows.handed_on(node, name, given)
+        behind = self.rows.handed_on(node, name, given)
         if name in torch_api.SELF_GUARDED_CALLABLES:
             return Abstract(api="", kind=Kind.UNKNOWN, made_at=node)
         return Abstract(
-            forwards=forwards_of(given.all()),
+            forwards=behind,
             made_under=mode,
             made_at=node,
             identity=frozenset({node}),

@@ -9,7 +9,7 @@ import libcst as cst
 from ... import naming, torch_api
 from ...facts import Kind, Purpose
 from ...grad import ANYTHING, ENABLE_GRAD, KEEP, Answer, GradMode
-from ..collected import Arguments, forwards_of, tupled
+from ..collected import Arguments, tupled
 from ..context import Context
 from ..switching import changed
 from ..value import PLAIN, UNKNOWN, Abstract, replace
@@ -50,10 +50,10 @@ class Methods:
             return self.containers.method(node, receiver, name, given)
         if receiver.kind in {Kind.OPTIMIZER, Kind.LOADER, Kind.SCALER, Kind.INSTANCE, Kind.CRITERION}:
             self.rows.call(node, f".{name}", receiver, given)
-            self.rows.handed_on(node, f"{path}.{name}", given, known=receiver.kind is Kind.OPTIMIZER)
+            behind = self.rows.handed_on(node, f"{path}.{name}", given, known=receiver.kind is Kind.OPTIMIZER)
             if receiver.kind is Kind.SCALER and name in {"scale", "unscale"} and given.positional:
                 return replace(given.positional[0], label="")
-            return Abstract(forwards=forwards_of(given.all()), made_at=node)
+            return Abstract(forwards=behind, made_at=node)
         return self.tensors.method(node, receiver, name, given)
 
     def _protocol(self, node: cst.Call, receiver: Abstract, name: str, given: Arguments) -> Abstract | None:

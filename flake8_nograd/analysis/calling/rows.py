@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import libcst as cst
 
 from ... import naming
-from ...facts import Call, Evaluated, Forward, Purpose
+from ...facts import Call, Evaluated, Forward, Kind, Purpose
 from ...grad import Answer, GradMode
-from ..collected import Arguments
+from ..collected import Arguments, forwards_of
 from ..context import Context
 from ..knowledge import Def, FunctionKnowledge, Run
 from ..value import Abstract
@@ -101,9 +101,16 @@ class Rows:
         if learning is not None and known is not None:
             learning.enables |= known.enables
 
-    def handed_on(self, node: cst.Call, name: str, given: Arguments, *, known: bool = False) -> None:
-        """The arguments are used by what is called, which may keep them."""
+    def handed_on(self, node: cst.Call, name: str, given: Arguments, *, known: bool = False) -> frozenset[cst.CSTNode]:
+        """The arguments are used by what is called, which may keep them; the forward passes behind what it gives."""
         for each in given.all():
             self.context.escapes(each)
             if not known:
                 self.context.use(each, node, Purpose.CALL, callee=name)
+        models = [each for each in given.all() if each.kind is Kind.MODEL or naming.sounds_like_model(each.label)]
+        behind = forwards_of(given.all())
+        runs = len(models) == 1 and models[0].kind is Kind.MODEL and naming.sounds_like_running(name)
+        if known or given.is_statement or not runs:
+            return behind
+        self.forward(node, models[0], name, Answer.UNKNOWN, None)
+        return behind | {node}
