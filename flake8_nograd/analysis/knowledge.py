@@ -205,7 +205,7 @@ class Knowledge:
     """The parameters that get what a name holds."""
 
     def next(self) -> Knowledge:
-        """To be filled by the next walk, which knows from its start which functions there are.
+        """To be filled by the next walk, which knows from its start which functions and classes there are.
 
         What a function gives back (``scaled = make(x)``) is called before the walk reaches its definition.
         """
@@ -213,7 +213,11 @@ class Knowledge:
             node: FunctionKnowledge(node, each.parent, each.owner, each.parameters, each.tests)
             for node, each in self.functions.items()
         }
-        return Knowledge(functions, modules=set(self.modules))
+        classes = {
+            node: ClassKnowledge(node, each.bases, each.parents, each.role, methods=each.methods)
+            for node, each in self.classes.items()
+        }
+        return Knowledge(functions, classes, modules=set(self.modules))
 
     def bind(self, scope: Definition | None, name: str, value: Abstract) -> None:
         """A name of a scope is bound once more."""
