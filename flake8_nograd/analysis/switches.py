@@ -157,7 +157,7 @@ class Switches:
         known = self.expressions.calls.managers.entering(value)
         if known is not None:
             return known
-        if value.kind is Kind.UNKNOWN and isinstance(node, cst.Call) and naming.sounds_like_no_grad(path_of(node.func)):
+        if value.kind is Kind.UNKNOWN and isinstance(node, cst.Call) and naming.sounds_like_no_grad(_called(node)):
             return ANYTHING, Leaving.RESTORES
         if isinstance(node, cst.BooleanOperation | cst.IfExp):
             # One of several, of which not all are known.
@@ -273,3 +273,8 @@ def uncalled(node: cst.BaseExpression) -> cst.BaseExpression:
 
 
 _NO_ARGUMENTS = Arguments([], {})
+
+
+def _called(node: cst.Call) -> str:
+    """What a call names, ``no_grad`` if it is a method of what another call gives."""
+    return path_of(node.func) or (node.func.attr.value if isinstance(node.func, cst.Attribute) else "")
