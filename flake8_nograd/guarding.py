@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from . import naming
 from .edits import NO_GRAD, Decorate, Edit, Fix, Wrap
-from .evaluation import attacks_in, differentiating, needless, records, trains_on
+from .evaluation import needless, records
 from .facts import Anchor, FileFacts, Form, Forward, Function, Kind, Loop, Place, Purpose
 from .grad import Answer
+from .wanting import attacks_in, differentiating, trains_on
 
 COMPILED = ("torch.jit.script", "torch.jit.export", "torch.jit.script_method", "numba.jit")
 

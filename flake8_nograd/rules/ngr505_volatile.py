@@ -51,9 +51,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..edits import DropArgument, Fix
-from ..evaluation import asks_for_version
 from ..facts import Assignment, FileFacts, Kind, Place
 from ..rule import Finding, rule
+from ..wanting import asks_for_version
 
 VARIABLE = "torch.autograd.Variable"
 LACKING = frozenset({"hasattr", "AttributeError", "ImportError"})

@@ -1,0 +1,178 @@
+"""Who wants gradients? Backward passes, attacks, hooks and training, which stand against their being needless."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from . import naming, torch_api
+from .facts import Anchor, Call, Differentiation, FileFacts, Form, Forward, Function, Guard, Kind, Place, Purpose, Use
+from .grad import Answer
+
+WEIGHTS = frozenset({Kind.MODEL, Kind.PARAMETER, Kind.PARAMETERS})
+
+
+def is_asked_for(facts: FileFacts, place: Place) -> bool:
+    """Whether gradients are on because somebody wrote so: ``with torch.enable_grad():``, ``if with_gradients:``.
+
+    Or because the first try, without them, has raised.
+    """
+    return (
+        any(switch.enables is Answer.YES for switch in place.switches)
+        or any(naming.sounds_like_gradient_flag(name) or name == "RuntimeError" for name in place.tests)
+        or any(
+            switch.form is Form.DECORATOR and switch.enables is Answer.YES and switch.function is place.function
+            for switch in facts.switches
+        )
+    )
+
+
+def asks_for_version(place: Place) -> bool:
+    """Whether torch's version decides if it runs: ``if torch.__version__ < "0.4":``."""
+    return any("torch" in name.lower() and "version" in name.lower() for name in place.conditions)
+
+
+def differentiated_passes(facts: FileFacts) -> set[Anchor]:
+    """The forward passes whose results somebody goes back through."""
+    return {anchor for use in facts.uses if use.purpose is Purpose.GRADIENT for anchor in use.value.forwards}
+
+
+def asks_for_gradients_of_others(facts: FileFacts, function: Function) -> bool:
+    """Whether the class, or for a function the file, asks for gradients by ``autograd.grad``, or reads ``x.grad``."""
+    near = [each for each in facts.functions if function.owner is None or each.owner is function.owner]
+    return any(each.reads_grad or each.reads_graph for each in near) or any(
+        each.how in {Differentiation.AUTOGRAD_GRAD, Differentiation.FUNCTIONAL} and each.place.function in near
+        for each in facts.backwards
+    )
+
+
+@lru_cache(maxsize=1)  # of the file at hand
+def _calls_of(facts: FileFacts) -> dict[Function, set[Function]]:
+    """Which functions of the file each calls."""
+    table: dict[Function, set[Function]] = {}
+    for call in facts.calls:
+        if call.function is not None and call.place.function is not None:
+            table.setdefault(call.place.function, set()).add(call.function)
+    return table
+
+
+@lru_cache(maxsize=1)  # of the file at hand
+def differentiating(facts: FileFacts) -> frozenset[Function]:
+    """The functions that ask for gradients or attack, or call one that does, however many calls away."""
+    found = {each.place.function for each in facts.backwards if each.place.function is not None}
+    found |= {each.place.function for each in facts.calls if each.place.function is not None and _is_attack(each)}
+    found |= {each for each in facts.functions if each.reads_graph}
+    table = _calls_of(facts)
+    while True:
+        more = {caller for caller, callees in table.items() if callees & found} - found
+        if not more:
+            return frozenset(found)
+        found |= more
+
+
+@lru_cache(maxsize=1)  # of the file at hand
+def callees_of_differentiating(facts: FileFacts) -> frozenset[Function]:
+    """The functions that are called, however many calls away, by one that asks for gradients."""
+    table = _calls_of(facts)
+    found: set[Function] = set()
+    open_ = list(differentiating(facts))
+    while open_:
+        for callee in table.get(open_.pop(), set()) - found:
+            found.add(callee)
+            open_.append(callee)
+    return frozenset(found)
+
+
+def differentiates_in_hooks(facts: FileFacts) -> bool:
+    """Whether what the file hooks into modules asks for gradients, in the middle of a forward pass."""
+    hooked = {
+        each.label.rpartition(".")[2]
+        for call in facts.calls
+        if call.api[1:] in torch_api.FORWARD_HOOK_REGISTRARS
+        for each in (*call.arguments, *(value for _, value in call.keywords))
+    }
+    return bool(hooked) and any(
+        function.name in hooked or function.guard is Guard.ELSEWHERE for function in differentiating(facts)
+    )
+
+
+def _is_attack(call: Call) -> bool:
+    """Whether code that is not in the file is called, and is named for what differentiates inside."""
+    return (
+        call.function is None
+        and not call.api.endswith("Error")
+        and call.receiver.kind not in {Kind.MODEL, Kind.OPTIMIZER}
+        and (naming.sounds_like_attack(call.api) or naming.sounds_like_attack(call.receiver.label))
+    )
+
+
+def is_handed_to_attack(use: Use) -> bool:
+    """Whether what it is handed to is named for an attack."""
+    return use.purpose is Purpose.CALL and naming.sounds_like_attack(use.callee)
+
+
+def trains_on(use: Use) -> bool:
+    """Whether it is handed, with its graph, to what trains: ``agent.learn(loss)``."""
+    return (
+        use.purpose is Purpose.CALL
+        and naming.sounds_like_training_on(use.callee)
+        and use.value.requires_grad is not Answer.NO
+    )
+
+
+def hands_on_a_loss(each: Forward, use: Use) -> bool:
+    """``strategy.loss += penalty``: whoever owns the loss goes back through it."""
+    functions = [function for function in (each.place.function, use.place.function) if function is not None]
+    return (
+        use.purpose in {Purpose.ACCUMULATED, Purpose.STORED}
+        and "." in use.into
+        and naming.sounds_like_loss(use.into)
+        and not naming.sounds_like_evaluation(use.into)
+        and not any(naming.sounds_like_evaluation(function.name) for function in functions)
+        and use.value.requires_grad is not Answer.NO
+    )
+
+
+def needs_gradients(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
+    """Whether the innermost loop, or the function of a single call, asks autograd about something else's input."""
+    place = each.place
+    for backward in facts.backwards:
+        if backward.place.function is not place.function:
+            continue
+        if backward.target.forwards and each.anchor not in backward.target.forwards:
+            # What is differentiated is the result of other passes.
+            continue
+        same_loop = bool(place.loops) and place.loops[-1] in backward.place.loops
+        inputs = backward.how in {Differentiation.AUTOGRAD_GRAD, Differentiation.FUNCTIONAL}
+        if same_loop or (not place.loops and not backward.place.loops) or (inputs and not place.loops):
+            return True
+    if place.function is not None and place.function.reads_graph:
+        return True
+    if _asks_for_gradients_of_input(facts, place):
+        return True
+    only_looked_at = bool(uses) and all(use.purpose is Purpose.VALUE for use in uses)
+    return any(
+        call.place.statement is place.statement
+        or (not only_looked_at and call.place.loops[: len(place.loops)] == place.loops)
+        for call in attacks_in(facts, place.function)
+    )
+
+
+def attacks_in(facts: FileFacts, function: Function | None) -> list[Call]:
+    """The calls of a function that attack, and so differentiate inside."""
+    return [call for call in facts.calls if call.place.function is function and _is_attack(call)]
+
+
+def _asks_for_gradients_of_input(facts: FileFacts, place: Place) -> bool:
+    """Whether something that is no weight is made to require gradients: ``batch["position"]``, ``graph.cell``."""
+    asked = [
+        (each.place, each.holder)
+        for each in facts.assignments
+        if each.holder is not None and each.target.label.endswith(".requires_grad")
+    ]
+    asked += [(call.place, call.receiver) for call in facts.calls if call.api == ".requires_grad_"]
+    return any(
+        where.function is place.function
+        and where.loops[: len(place.loops)] == place.loops
+        and value.kind not in WEIGHTS
+        for where, value in asked
+    )
