@@ -6,7 +6,7 @@ statement `torch.no_grad()` gradients are on as before, what the code computes
 keeps its graph, and nothing is raised. Only `torch.set_grad_enabled(...)` acts
 when it is called.
 
-In some 590 published packages the rule spoke once, of a `torch.no_grad()` above a loop that
+In some 1,200 published packages the rule spoke once, of a `torch.no_grad()` above a loop that
 makes training images, and was right. It is on, as nothing of what it says is a matter
 of judgement.
 

@@ -62,6 +62,9 @@ from ..expected_errors import expects_an_error
 from ..facts import Assignment, Call, Discarded, FileFacts, Kind
 from ..rule import Finding, rule
 
+CALLABLE = frozenset({Kind.FUNCTION, Kind.CLASS, Kind.API})
+"""What may stand in for a method: ``module.requires_grad_ = lambda flag=True: module``."""
+
 SEVERAL = {Kind.CONTAINER: "a tuple or a list", Kind.PARAMETERS: "several parameters"}
 
 
@@ -76,7 +79,7 @@ def check(facts: FileFacts) -> Iterator[Finding]:
         holder = each.holder
         if holder is None:
             continue
-        if each.target.label.endswith(".requires_grad_"):
+        if each.target.label.endswith(".requires_grad_") and each.value.kind not in CALLABLE:
             why = "is a method: call it, an assignment changes no parameter"
             yield Finding(each.anchor, {"target": each.target.label, "why": why}, _called(each))
         elif holder.kind in SEVERAL and each.target.label.endswith(".requires_grad"):
