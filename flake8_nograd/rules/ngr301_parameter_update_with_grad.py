@@ -80,7 +80,7 @@ def check(facts: FileFacts) -> Iterator[Finding]:
     freezes = _somebody_freezes(facts)
     for each in facts.writes:
         change = (each.place.statement, each.target.label)
-        if not _raises(each) or change in reported:
+        if not _raises(facts, each) or change in reported:
             continue
         if freezes and each.target.leaf in {Leaf.PARAMETERS, Leaf.ATTRIBUTE}:
             continue
@@ -89,20 +89,26 @@ def check(facts: FileFacts) -> Iterator[Finding]:
         yield Finding(each.anchor, details, _fix(facts, each))
 
 
-def _raises(write: Write) -> bool:
+def _raises(facts: FileFacts, write: Write) -> bool:
     function = write.place.function
     return (
         (write.place.grad is GradMode.ON or write.place.on_for_some_caller)
         and write.target.leaf is not None
         and write.target.requires_grad is Answer.YES
         and write.manner is not Manner.DATA
-        and not (function is not None and (function.is_test or _is_called_elsewhere(function)))
+        and not (function is not None and (function.is_test or _is_called_elsewhere(facts, function)))
     )
 
 
-def _is_called_elsewhere(function: Function) -> bool:
-    """Whether the class it is derived from calls it, in another file, and decides about gradients."""
-    return function.is_filled_in and function.owner is not None and bool(function.owner.bases)
+def _is_called_elsewhere(facts: FileFacts, function: Function) -> bool:
+    """Whether the class it is derived from may call it, in another file, and decide about gradients.
+
+    Classes of torch do not call what they do not have.
+    """
+    if not function.is_filled_in or function.owner is None:
+        return False
+    here = {"object", "abc.ABC"} | {each.name for each in facts.classes}
+    return any(not base.startswith("torch.") and base not in here for base in function.owner.bases)
 
 
 def _somebody_freezes(facts: FileFacts) -> bool:
