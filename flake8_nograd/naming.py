@@ -513,6 +513,13 @@ def sounds_like_optimizer(name: str) -> bool:
     return "opt" in words and len(words) > 1 and all(len(word) < 4 or word in MODEL_WORDS for word in words)
 
 
+@cache
+def sounds_like_optimizer_class(name: str) -> bool:
+    """``DualOptimizer``, ``base.BaseOptim``: its ``step`` calls methods of the classes derived from it."""
+    last = name.rpartition(".")[2]
+    return sounds_like_class(last) and _any(words_of(last), OPTIMIZER_WORDS)
+
+
 SCALER_WORDS = _words("scaler gradscaler lossscaler accelerator fabric engine")
 
 

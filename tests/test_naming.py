@@ -104,6 +104,10 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
         "env self.test_envs eval_env.unwrapped vec_env env.envs",
         "env_name optimizer agent.step environ simulator",
     ),
+    naming.sounds_like_optimizer_class: (
+        "DualOptimizer base.BaseOptim",
+        "optimizer BaseModel nn.Module OptimizerConfig.x",
+    ),
     naming.sounds_like_predicting: (
         "predict predict_batches run_inference get_predictions",
         "evaluate score train_and_predict predictor",

@@ -61,6 +61,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .. import naming
 from ..edits import ENABLE_GRAD, Decorate, Edit, Fix, Wrap
 from ..facts import FileFacts, Function, Kind, Leaf, Manner, Role, Value, Write
 from ..grad import Answer, GradMode
@@ -101,14 +102,14 @@ def _raises(facts: FileFacts, write: Write) -> bool:
 
 
 def _is_called_elsewhere(facts: FileFacts, function: Function) -> bool:
-    """Whether the class it is derived from may call it, in another file, and decide about gradients.
-
-    Classes of torch do not call what they do not have.
-    """
+    """Whether the ``step`` of an optimizer in another file may call it, and decide about gradients."""
     if not function.is_filled_in or function.owner is None:
         return False
-    here = {"object", "abc.ABC"} | {each.name for each in facts.classes}
-    return any(not base.startswith("torch.") and base not in here for base in function.owner.bases)
+    here = {each.name for each in facts.classes}
+    return any(
+        naming.sounds_like_optimizer_class(base) and not base.startswith("torch.") and base not in here
+        for base in function.owner.bases
+    )
 
 
 def _somebody_freezes(facts: FileFacts) -> bool:
