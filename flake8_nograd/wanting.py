@@ -61,12 +61,17 @@ def differentiating(facts: FileFacts) -> frozenset[Function]:
     found = {each.place.function for each in facts.backwards if each.place.function is not None}
     found |= {each.place.function for each in facts.calls if each.place.function is not None and _is_attack(each)}
     found |= {each for each in facts.functions if each.reads_graph}
+    return _with_callers(facts, found)
+
+
+def _with_callers(facts: FileFacts, found: set[Function]) -> frozenset[Function]:
+    """Functions, and those that call one of them, however many calls away."""
     table = _calls_of(facts)
     while True:
         more = {caller for caller, callees in table.items() if callees & found} - found
         if not more:
             return frozenset(found)
-        found |= more
+        found = found | more
 
 
 @lru_cache(maxsize=1)  # of the file at hand
@@ -90,8 +95,9 @@ def differentiates_in_hooks(facts: FileFacts) -> bool:
         if call.api[1:] in torch_api.FORWARD_HOOK_REGISTRARS
         for each in (*call.arguments, *(value for _, value in call.keywords))
     }
+    going_back = {each.place.function for each in facts.backwards if each.place.function is not None}
     return bool(hooked) and any(
-        function.name in hooked or function.guard is Guard.ELSEWHERE for function in differentiating(facts)
+        function.name in hooked or function.guard is Guard.ELSEWHERE for function in _with_callers(facts, going_back)
     )
 
 
