@@ -409,15 +409,6 @@ def sounds_like_record(name: str) -> bool:
     return last == "save_image" or any(_any(words_of(part), RECORD_WORDS) for part in (*owners, last))
 
 
-TRAINING_FLAG_WORDS = _words("train training phase mode split stage backprop backward")
-
-
-@cache
-def sounds_like_training_flag(name: str) -> bool:
-    """``train``, ``is_training``, ``phase``: a condition that shares code between training and evaluation."""
-    return _any(words_of(name), TRAINING_FLAG_WORDS)
-
-
 GRADIENT_FLAG_WORDS = _words("grad grads gradient gradients")
 
 
@@ -591,15 +582,6 @@ def sounds_like_forces(name: str) -> bool:
     """``forces``, ``pred_stress``, ``compute_force``: gradients of an energy; not ``force``, a verb as well."""
     words = words_of(name)
     return _any(words, FORCES_WORDS) or words[:2] == ("compute", "force")
-
-
-FROZEN_WORDS = _words("frozen freeze freezed fixed detached")
-
-
-@cache
-def sounds_like_frozen(name: str) -> bool:
-    """``frozen_encoder``, ``model_frozen``: the author says that it is not trained."""
-    return _any(words_of(name), FROZEN_WORDS)
 
 
 FEATURE_NETWORKS = _words("vgg vgg11 vgg13 vgg16 vgg19 perceptual percep lpips inception")

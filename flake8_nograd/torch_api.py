@@ -219,9 +219,6 @@ PLAIN_ATTRIBUTES: frozenset[str] = _words("""
 DETACHING: frozenset[str] = _words("detach detach_ data")
 """What cuts the graph off: ``detach`` and ``data`` share the memory, ``detach_`` works in place."""
 
-VALUE_ENDS: frozenset[str] = NON_DIFFERENTIABLE | PLAIN_METHODS | PLAIN_ATTRIBUTES | DETACHING
-"""After these only a value remains: the graph of the tensor is not used."""
-
 _COMMON = _words("""
     abs absolute neg negative exp exp2 expm1 log log2 log10 log1p sqrt rsqrt square reciprocal
     sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh arcsin arccos arctan arcsinh arccosh arctanh
@@ -324,12 +321,6 @@ COPYING: frozenset[str] = _within(
 
 ALIASING: frozenset[str] = _within("torch", "Tensor FloatTensor DoubleTensor")
 """Those that give an alias of a tensor, with its graph, and copy anything else."""
-
-ACCEPTS_REQUIRES_GRAD: frozenset[str] = FACTORIES - _words("""
-    from_numpy tril_indices triu_indices
-    Tensor FloatTensor DoubleTensor LongTensor IntTensor ByteTensor BoolTensor
-""")
-"""The factories that take ``requires_grad=True``."""
 
 IN_PLACE_METHODS: frozenset[str] = _words("""
     add_ sub_ subtract_ mul_ multiply_ div_ divide_ true_divide_ pow_ neg_ abs_ sqrt_ rsqrt_ reciprocal_
@@ -530,12 +521,6 @@ Not ``eval``, which TensorFlow, pandas and editdistance have; nor ``train``, whi
 
 MODULE_GIVES_MODULES: frozenset[str] = _words("modules children named_modules named_children")
 """Methods of modules that iterate over their parts, with their names or without."""
-
-SHARED_WITH_OPTIMIZERS: frozenset[str] = _words("state_dict load_state_dict zero_grad")
-"""Methods of modules that optimizers have as well: of these alone, the name must decide."""
-
-SHARED_WITH_TENSORS: frozenset[str] = _words("to cuda cpu xpu half float double bfloat16 type requires_grad_")
-"""Methods of modules that tensors have as well."""
 
 MODULE_METHODS_NOT_FORWARD: frozenset[str] = (
     MODULE_RETURNS_SELF
@@ -804,12 +789,6 @@ _STAR_NAMES: dict[str, frozenset[str]] = {
         Muon lr_scheduler swa_utils
     """),
 }
-
-STAR_NAMES: frozenset[str] = _STAR_NAMES["torch"]
-"""What ``from torch import *`` binds, as far as a table here speaks of it.
-
-``set_grad_enabled`` is not among them: ``torch.__all__`` lacks it.
-"""
 
 
 def star_names(module: str) -> frozenset[str]:

@@ -121,7 +121,6 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
         "gradient_checkpointing grad_accumulation_steps training",
     ),
     naming.sounds_like_forces: ("forces pred_stress compute_force virials", "force force_reload workforce"),
-    naming.sounds_like_training_flag: ("train is_training phase self.training mode", "step x evaluate"),
     naming.sounds_like_data: (
         "x y xb yb inputs targets labels batch images img data mask input_ids tokens batch_x real_images next_obs "
         "X self.images x1",
@@ -159,7 +158,6 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
         "forces pred_forces stress virial grad gradients dE_forces",
         "logits grad_fn enforce distress loss gradual",
     ),
-    naming.sounds_like_frozen: ("frozen frozen_encoder freeze model_frozen", "model encoder"),
     naming.sounds_like_feature_network: (
         "vgg vgg19 self.vgg perceptual_net",
         "feature_extractor model vgg_loss_weight",

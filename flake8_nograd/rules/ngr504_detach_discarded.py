@@ -9,7 +9,7 @@ be cut grows on. Nothing says so.
 refuses where `x` is a view: `Can't detach views in-place. Use detach() instead.`
 
 The rule wants to know that it is a tensor; other classes have a `detach()` that
-changes the object. In some 380 published packages it spoke five times,
+changes the object. In some 1,200 published packages it spoke seven times,
 and was right.
 
 Example:
