@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -11,10 +11,11 @@ import libcst as cst
 from .. import naming
 from ..facts import Evaluated, InferenceUse, Kind, LazyRun, Leaf, Loss, Place, Purpose, Role, Use
 from ..grad import KEEP, Answer, GradMode, Shift
+from .aspects import NOT_SET, Aspect, Setting, is_part, root_of, setting_of
 from .knowledge import Caller, Def, FunctionKnowledge, Knowledge
 from .recorder import Recorder, Surroundings
-from .state import State, is_part, root_of, setting_of, some_part
-from .value import NOT_SET, UNKNOWN, Abstract, Definition, Setting, replace
+from .state import State
+from .value import UNKNOWN, Abstract, Definition, replace
 
 
 @dataclass(slots=True)
@@ -125,7 +126,7 @@ class Context:
 
     def training_of(self, path: str) -> Setting:
         """What the model at an access path is in, here."""
-        return setting_of(self.state.training, path)
+        return setting_of(self.state.settings[Aspect.TRAINING], path)
 
     def settled(self, value: Abstract) -> Abstract:
         """A model with the mode it is in now, for when it loses the name that says it."""
@@ -140,7 +141,7 @@ class Context:
 
     def frozen_of(self, path: str) -> Setting:
         """Whether the model at an access path has its weights frozen, here."""
-        return setting_of(self.state.frozen, path)
+        return setting_of(self.state.settings[Aspect.FROZEN], path)
 
     def frozen(self, model: Abstract) -> Answer:
         """Whether the weights of a model are frozen."""
@@ -157,7 +158,10 @@ class Context:
 
     def _differs_in_part(self, path: str, frozen: Answer) -> bool:
         """Whether a part of a model is not surely frozen, or not surely trained, as the model is."""
-        return any(setting.answer is not frozen and is_part(part, path) for part, setting in self.state.frozen.items())
+        return any(
+            setting.answer is not frozen and is_part(part, path)
+            for part, setting in self.state.settings[Aspect.FROZEN].items()
+        )
 
     def perhaps_frozen(self, model: Abstract) -> bool:
         """Whether some way here froze it, and some did not; what nothing froze is presumed to be trained."""
@@ -194,51 +198,11 @@ class Context:
             seen += [parent for parent in known.parents if parent not in seen] if known is not None else []
         return owner in seen
 
-    def change(self, target: Abstract, alter: Callable[[Abstract], Abstract], *, written: bool = False) -> None:
-        """A tensor is changed in place, under all the names that hold it, and for those who handed it in."""
-        state = self.state
-        changed = state.mutate(target, alter, written=written)
-        for name in self.aliases(target.label):
-            if name in state.names:
-                state.names[name] |= alter(state.names[name])
-        for name in changed:
-            # Functions that read the name may run now.
-            if name.isidentifier():
-                held = state.names[name]
-                self.learned.bind(self._owner_of(name), name, replace(held, parameter=None, identity=frozenset()))
-            elif name.startswith("self.") and name.count(".") == 1 and self.here.owner is not None:
-                self._changes_elsewhere(self.here.owner, name.removeprefix("self."), target, state.names[name])
-        self._changes_for_others({*changed, target.label}, alter)
-        for scope, name in target.held:
-            self._changes_elsewhere(scope, name, target, replace(alter(target), forwards=target.forwards))
-        learning = self.learning()
-        if learning is not None and any(alter(each).gist() != each.gist() for each in ANY_TENSOR):
-            path = target.label
-            owner = self._owner_of(path)
-            if path and "." not in path and owner is not learning.node:
-                left = replace(alter(target), parameter=None, identity=frozenset(), label="")
-                self.rebinds(owner, path, left)
-                self.learned.bind(owner, path, left)
-            for position in range(len(learning.parameters)):
-                value = state.names.get(as_handed_in(position))
-                if value is not None and (value.identity & target.identity or as_handed_in(position) in changed):
-                    learning.altered.add(position)
-
-    def _changes_for_others(self, paths: set[str], alter: Callable[[Abstract], Abstract]) -> None:
-        """Functions within those that were handed something by one of these names find it changed."""
-        for (scope, name), parameters in self.known.handed.items():
-            related = any(path == name or is_part(path, name) or is_part(name, path) for path in paths)
-            for definition, position in parameters if related and scope is self._owner_of(name) else ():
-                parameter = self.known.functions[definition].parameters[position]
-                held = self.known.bindings.get(definition, {}).get(parameter)
-                if held is not None:
-                    self.learned.bind(definition, parameter, alter(held))
-
     def places_of(self, value: Abstract) -> frozenset[tuple[Definition | None, str]]:
         """The names and attributes by which others than the function that is handed a value may reach it."""
         if value.kind not in NAMED:
             return frozenset()
-        found = {(self._owner_of(path), path) for path in (value.label, value.source) if root_of(path).isidentifier()}
+        found = {(self.owner_of(path), path) for path in (value.label, value.source) if root_of(path).isidentifier()}
         function = self.function()
         if value.parameter is not None and function is not None:
             found |= function.origins.get(value.parameter, frozenset())
@@ -253,7 +217,7 @@ class Context:
                 if isinstance(scope, cst.ClassDef):
                     outer = f"self.{name}" if scope is self.here.owner else ""
                 else:
-                    outer = name if self._owner_of(name) is scope else ""
+                    outer = name if self.owner_of(name) is scope else ""
                 if not outer or outer == parameter:
                     continue
                 if path == outer or is_part(path, outer):
@@ -262,171 +226,6 @@ class Context:
                     yield parameter
                 elif path == parameter or is_part(path, parameter):
                     yield outer + path[len(parameter) :]
-
-    def kept(self, handed: Abstract, places: frozenset[tuple[Definition, str]]) -> None:
-        """A function has stored what it was handed in attributes of its class."""
-        for name, value in self.state.names.items():
-            if value.identity & handed.identity:
-                self.state.names[name] = replace(value, held=value.held | places)
-
-    def holds_too(self, holder: Abstract, name: str, value: Abstract) -> None:
-        """An attribute that a class binds is bound from outside: its methods find that as well."""
-        for definition in holder.definitions:
-            if isinstance(definition, cst.ClassDef) and definition is not self.here.owner:
-                for owner in self.known.binders(definition, name):
-                    if owner in self.learned.classes:
-                        attributes = self.learned.classes[owner].attributes
-                        attributes[name] = attributes.get(name, value.elsewhere()) | value.elsewhere()
-
-    def _changes_elsewhere(self, scope: Definition | None, name: str, before: Abstract, after: Abstract) -> None:
-        """What an attribute, or a name of another scope, holds was changed in place."""
-        if after.gist() == before.gist():
-            return
-        before, after = (replace(each, parameter=None, identity=frozenset(), label="") for each in (before, after))
-        if isinstance(scope, cst.ClassDef):
-            attributes = self.learned.classes[scope].attributes
-            # The attribute may be that of a base class.
-            attributes[name] = attributes.get(name, before) | before | after
-            return
-        self.learned.bind(scope, name, after)
-        if scope is not self.here.scopes[0]:
-            self.rebinds(scope, name, before | after)
-        elif name in self.state.names:
-            self.state.names[name] |= after
-
-    def freeze(self, parameter: Abstract, requires: Answer) -> None:
-        """A parameter of a model requires gradients from here on, or does not; of its others, we cannot tell."""
-        if parameter.kind not in {Kind.PARAMETER, Kind.TENSOR} or not parameter.source:
-            return
-        if parameter.source == GROUPS:
-            self.freeze_some()
-            return
-        path, frozen = parameter.source, requires.opposite()
-        before = self.frozen_of(path)
-        if (before.is_set and before.answer is frozen) or (
-            not before.is_set and frozen is Answer.NO and parameter.turn is None
-        ):
-            return
-        # One of several: ``net.weight``.
-        self.put("frozen", path, Answer.UNKNOWN)
-        if parameter.turn in [loop.anchor for loop in self.here.loops] and parameter.turn is not None:
-            self.state.turns[path] = parameter.turn, frozen
-
-    def freeze_some(self) -> None:
-        """Parameters of some model are frozen, or trained: of which, only their optimizer knows."""
-        for name, value in [*self.state.names.items()]:
-            if value.kind is Kind.MODEL and name != "self":
-                self.put("frozen", name, Answer.UNKNOWN)
-        learning = self.learning()
-        if learning is not None:
-            learning.puts.setdefault((None, "frozen", GROUPS), NOT_SET)
-
-    def went_through(self, loop: cst.CSTNode) -> None:
-        """A loop over all parameters of a model has ended: what it has done to each, it has done to the model."""
-        for path, (through, frozen) in [*self.state.turns.items()]:
-            if through is loop:
-                self.put("frozen", path, frozen)
-
-    def reached(self, value: Abstract) -> Abstract:
-        """A parameter that a loop reaches now, which may have frozen its model as a whole before."""
-        if value.elements is not None:
-            return replace(value, elements=tuple(self.reached(each) for each in value.elements))
-        setting = self.frozen_of(value.source)
-        if value.turn is None or not setting.is_set or self.state.turns.get(value.source, (None,))[0] is value.turn:
-            return value
-        return replace(value, requires_grad=value.requires_grad | setting.answer.opposite())
-
-    def put(self, what: str, path: str, answer: Answer, where: Evaluated = Evaluated.HERE) -> None:
-        """A model is put in a mode, or frozen, here, under all the names that hold it or parts of it."""
-        table = self.state.training if what == "training" else self.state.frozen
-        names = self._names_of(path, of_wholes=what == "frozen")
-        source = self.state.names.get(path, UNKNOWN).source
-        if what == "training" and source and source != path:
-            names.setdefault(some_part(source), False)
-        for alias in {alias for name in names for alias in self.aliases(name)} - names.keys():
-            # Who calls this function, knows whether they are one.
-            self._note(what, alias, answer | setting_of(table, alias).answer, where)
-        self._changes_for_others({*names}, lambda value: _put(value, what, Setting(answer, where)))
-        # What is marked makes what is known of its parts obsolete.
-        for name, certain in sorted(names.items(), key=lambda each: each[1]):
-            self.mark(what, name, answer if certain else answer | setting_of(table, name).answer, where)
-
-    def alias(self, name: str, path: str) -> None:
-        """A model gets one more name: under it, and for its parts, what is known of them under the other holds."""
-        for what, table in (("training", self.state.training), ("frozen", self.state.frozen)):
-            setting = setting_of(table, path)
-            parts = {part: held for part, held in table.items() if is_part(part, path)}
-            if setting.answer is not Answer.UNKNOWN or (what == "frozen" and setting.is_set):
-                self.mark(what, name, setting.answer)
-            for part, held in parts.items():
-                self.mark(what, name + part[len(path) :], held.answer)
-
-    def _names_of(self, path: str, *, of_wholes: bool) -> dict[str, bool]:
-        """The access paths of a model and of parts of it, and whether it surely is the model that each leads to.
-
-        Of a whole it is a part, and perhaps not all: ``for each in model.children():``, ``model[0]``.
-        """
-        found = {path: not path.endswith("[...]")}
-        waiting = [path]
-        for each in waiting:
-            whole, rest = each, ""
-            while whole:
-                for name, certain in self._same(whole, of_parts=not rest):
-                    if name + rest not in found and len(found) < MOST_NAMES:
-                        found[name + rest] = certain and found[each]
-                        waiting.append(name + rest)
-                whole, dot, last = whole.rpartition(".")
-                rest = dot + last + rest
-            source = self.state.names.get(each, UNKNOWN).source or (each.endswith("]") and each.rpartition("[")[0])
-            if of_wholes and source and source not in found:
-                found[source] = False
-                waiting.append(source)
-        return found
-
-    def _same(self, path: str, *, of_parts: bool) -> Iterator[tuple[str, bool]]:
-        """The other names of a model, and those that its parts have of their own."""
-        mine = self.state.names.get(path, UNKNOWN)
-        for name, value in self.state.names.items():
-            if value.kind is not Kind.MODEL or name == path or " " in name:
-                continue
-            if is_part(name, path) or is_part(path, name):
-                # ``model = model.module``: no model is a part of itself.
-                continue
-            shared = value.identity & mine.identity
-            if value.label == path or mine.label == name:
-                if shared or not (value.identity and mine.identity):
-                    yield name, True
-            elif shared:
-                yield name, value.identity == mine.identity and len(shared) == 1
-            elif of_parts and is_part(value.label, path):
-                yield name, True
-        label = "" if mine.kind is not Kind.MODEL or is_part(mine.label, path) else mine.label
-        if label and label != path and label not in self.state.names:
-            yield label, True
-
-    def mark(self, what: str, path: str, answer: Answer, where: Evaluated = Evaluated.HERE) -> None:
-        """What is known of a model under one of its names, for callers as well."""
-        self._note(what, path, answer, where)
-        learning = self.learning()
-        if learning is not None:
-            learning.puts.setdefault((self._owner_of(path), what, path), NOT_SET)
-        owner = self.here.owner
-        if owner is not None and path.split(".")[0] == "self":
-            function = self.here.function
-            if not (isinstance(function, cst.FunctionDef) and function.name.value == "__init__"):
-                self.learned.classes[owner].retrains.add(path)
-
-    def _note(self, what: str, path: str, answer: Answer, where: Evaluated) -> None:
-        table = self.state.training if what == "training" else self.state.frozen
-        for name in [name for name in table if is_part(name, path)]:
-            del table[name]
-        table[path] = Setting(answer, where)
-        if what == "frozen":
-            for turn in [turn for turn in self.state.turns if turn == path or is_part(turn, path)]:
-                del self.state.turns[turn]
-            for name, value in self.state.names.items():
-                self.state.names[name] = _with(value, path, answer)
-            self.learned.freezes |= answer is not Answer.NO
 
     def lookup(self, name: str) -> Abstract:
         """What a name holds here."""
@@ -455,12 +254,7 @@ class Context:
                 return scope
         return None
 
-    def put_elsewhere(self, owner: Definition | None, what: str, path: str, setting: Setting) -> None:
-        """A function that is called here has put a model in a mode, which is a variable of a function around both."""
-        if owner is self._owner_of(path):
-            self.put(what, path, setting.answer, Evaluated.CALLEE)
-
-    def _owner_of(self, path: str) -> Definition | None:
+    def owner_of(self, path: str) -> Definition | None:
         """The function whose variable, or parameter, is at the root of a path; ``None`` for the module."""
         root = root_of(path)
         held = self.learning()
@@ -494,12 +288,12 @@ class Context:
             self._settings_into(learning, learning.holds)
 
     def _settings_into(
-        self, learning: FunctionKnowledge, table: dict[tuple[Definition | None, str, str], Setting]
+        self, learning: FunctionKnowledge, table: dict[tuple[Definition | None, Aspect, str], Setting]
     ) -> None:
         """What the models are in here that a function puts in something."""
         for key in learning.puts:
-            _, what, path = key
-            setting = setting_of(self.state.training if what == "training" else self.state.frozen, path)
+            _, aspect, path = key
+            setting = setting_of(self.state.settings[aspect], path)
             before = table.get(key, NOT_SET)
             table[key] = setting if before is NOT_SET else setting | before
 
@@ -627,12 +421,6 @@ class Context:
         return Role.NONE if known is None else known.role
 
 
-MOST_NAMES = 64
-"""Of one model: ``a = b.x; b = a.y`` would lead to ever longer ones."""
-
-
-GROUPS = "torch.optim.Optimizer.param_groups[]"
-"""What is known of a parameter group is who made it; of a parameter in it, that it is in one."""
 NAMED = frozenset({Kind.MODEL, Kind.PARAMETER, Kind.PARAMETERS, Kind.TENSOR, Kind.DATA, Kind.UNKNOWN})
 """What may be changed in place, or put in a mode."""
 
@@ -645,34 +433,6 @@ def as_handed_in(position: int) -> str:
 def of_some_mode(part: Abstract) -> Abstract:
     """A part of what somebody may have put in evaluation mode, as a whole, since it was built."""
     return replace(part, training=NOT_SET) if part.training.answer is Answer.YES else part
-
-
-def _put(value: Abstract, what: str, setting: Setting) -> Abstract:
-    """A model that was perhaps put in a mode, or a parameter of one that was perhaps frozen."""
-    if value.kind is not Kind.MODEL:
-        frozen = what == "frozen" and value.kind is Kind.PARAMETER
-        return replace(value, requires_grad=value.requires_grad | setting.answer.opposite()) if frozen else value
-    if what == "training":
-        return replace(value, training=value.training | setting)
-    return replace(value, frozen=value.frozen | setting)
-
-
-def _with(value: Abstract, path: str, frozen: Answer) -> Abstract:
-    """A value that may hold parameters of a model that is frozen, or trained, from here on."""
-    if value.elements is not None:
-        value = replace(value, elements=tuple(_with(each, path, frozen) for each in value.elements))
-    if value.item is not None:
-        value = replace(value, item=_with(value.item, path, frozen))
-    if value.kind not in {Kind.PARAMETER, Kind.TENSOR} or not value.source:
-        return value
-    if value.kind is Kind.TENSOR:
-        related = value.source == path or is_part(value.source, path) or is_part(path, value.source)
-        return replace(value, requires_grad=value.requires_grad | frozen.opposite()) if related else value
-    if value.source == path or is_part(value.source, path):
-        return replace(value, requires_grad=frozen.opposite())
-    if is_part(path, value.source):
-        return replace(value, requires_grad=value.requires_grad | frozen.opposite())
-    return value
 
 
 def parameter_of(node: cst.CSTNode, source: str, frozen: Answer) -> Abstract:
@@ -704,12 +464,6 @@ def _suggested(path: str) -> Kind:
         return Kind.OPTIMIZER
     return Kind.UNKNOWN
 
-
-ANY_TENSOR = (
-    Abstract(kind=Kind.TENSOR, requires_grad=Answer.NO, is_leaf=Answer.YES),
-    Abstract(kind=Kind.TENSOR, requires_grad=Answer.YES, is_leaf=Answer.NO),
-    Abstract(kind=Kind.TENSOR, requires_grad=Answer.YES, is_leaf=Answer.YES),
-)
 
 BUILTINS = frozenset(
     [

@@ -104,14 +104,10 @@ class Definitions:
         owner, node = deferred.owner, deferred.node
         if owner is None or not isinstance(node, cst.FunctionDef) or node.name.value != "__init__":
             return
-        known = self.context.learned.classes[owner]
-        for what in ("training", "frozen"):
-            table = self.context.state.training if what == "training" else self.context.state.frozen
-            kept = {path: setting for path, setting in table.items() if path.startswith("self.")}
-            if what == "training":
-                known.training = kept
-            else:
-                known.frozen = kept
+        self.context.learned.classes[owner].settings = {
+            aspect: {path: setting for path, setting in table.items() if path.startswith("self.")}
+            for aspect, table in self.context.state.settings.items()
+        }
 
     def _base_names(self, base: Abstract) -> list[str]:
         names = [base.api] if base.api else []

@@ -7,10 +7,10 @@ import libcst as cst
 from .. import naming, torch_api
 from ..facts import Evaluated, Kind, Role
 from ..grad import Answer, GradMode
+from .aspects import Aspect, Setting, is_part
 from .context import Context, as_handed_in
 from .knowledge import ClassKnowledge, Def, FunctionKnowledge
-from .state import is_part
-from .value import DATA, UNKNOWN, Abstract, Setting, replace
+from .value import DATA, UNKNOWN, Abstract, replace
 
 
 def enter(context: Context, node: Def, owner: cst.ClassDef | None, known: FunctionKnowledge | None) -> None:
@@ -103,10 +103,9 @@ def _closure(context: Context) -> dict[str, Abstract]:
 def _settings(context: Context, node: Def, owner: cst.ClassDef | None, known: FunctionKnowledge | None) -> None:
     state = context.state
     nested = known is not None and known.parent is not None
-    for table, handed, module in (
-        (state.training, known.training if known else None, context.known.training or context.learned.training),
-        (state.frozen, known.frozen if known else None, context.known.frozen or context.learned.frozen),
-    ):
+    for aspect, table in state.settings.items():
+        handed = known.settings.get(aspect) if known is not None else None
+        module = context.known.settings[aspect] or context.learned.settings[aspect]
         if handed is not None and known is not None and not known.is_open:
             table.update(handed)
         elif not nested:
@@ -118,10 +117,10 @@ def _settings(context: Context, node: Def, owner: cst.ClassDef | None, known: Fu
     constructed = context.known.classes.get(owner)
     if constructed is None:
         return
-    for table, left in ((state.training, constructed.training), (state.frozen, constructed.frozen)):
-        for path, setting in left.items():
+    for aspect, table in state.settings.items():
+        for path, setting in constructed.settings[aspect].items():
             overruled = any(path == other or is_part(path, other) for other in constructed.retrains)
-            if table is state.training and (
+            if aspect is Aspect.TRAINING and (
                 overruled or "self" in constructed.retrains or setting.answer is Answer.YES
             ):
                 # Since then the whole, or this part of it, may have been put in another mode.
@@ -133,9 +132,9 @@ def _settings(context: Context, node: Def, owner: cst.ClassDef | None, known: Fu
 
 def _of_strangers(context: Context, node: Def, owner: cst.ClassDef, known: FunctionKnowledge | None) -> None:
     """A module that others run (``nn.Sequential``) is perhaps a part of what the file freezes."""
-    run = known is not None and known.frozen is not None and not known.is_open
+    run = known is not None and Aspect.FROZEN in known.settings and not known.is_open
     if context.known.freezes and not run and context.role(owner) is Role.MODULE:
-        context.state.frozen.setdefault("self", Setting(Answer.UNKNOWN, Evaluated.NOT))
+        context.state.settings[Aspect.FROZEN].setdefault("self", Setting(Answer.UNKNOWN, Evaluated.NOT))
 
 
 def _presumed(name: str) -> Abstract:

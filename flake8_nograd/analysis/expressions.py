@@ -10,9 +10,12 @@ import libcst as cst
 from .. import naming, torch_api
 from ..facts import Evaluated, Kind, Leaf, Loop, Loss, Purpose, Yield
 from ..grad import ANYTHING, Answer
+from .aspects import Aspect, Setting
 from .calls import Calls
+from .changing import holds_too
 from .collected import Arguments, tupled
-from .context import GROUPS, Context, parameter_of
+from .context import Context, parameter_of
+from .putting import GROUPS, alias, mark, went_through
 from .reading import bound_by, path_of
 from .state import State
 from .switching import acting
@@ -24,7 +27,6 @@ from .value import (
     UNKNOWN,
     Abstract,
     Lazy,
-    Setting,
     computed,
     constant,
     detached,
@@ -129,13 +131,13 @@ class Expressions:
             # Else it is the same object: ``model = model.to(device)``.
             context.state.forget_under(name)
             context.state.rename(name)
-            for table in (context.state.training, context.state.frozen):
+            for table in context.state.settings.values():
                 table.pop(name, None)
         if value.kind is Kind.MODEL and value.label and value.label != name:
-            context.alias(name, value.label)
+            alias(context, name, value.label)
         elif value.kind is Kind.MODEL and not value.label and value.training.answer is Answer.NO:
             # ``model = DataParallel(model)``: where branches meet, the name was in evaluation mode in both.
-            context.state.training[name] = value.training
+            context.state.settings[Aspect.TRAINING][name] = value.training
         if value.label and value.label != name and value.kind in COLLECTIONS_OF_DATA:
             value = replace(value, source=value.source or value.label)
         self._built(name, value)
@@ -152,16 +154,15 @@ class Expressions:
         if value.kind is not Kind.MODEL or value.label:
             return
         if value.frozen.is_set:
-            context.state.frozen[name] = value.frozen
+            context.state.settings[Aspect.FROZEN][name] = value.frozen
         for owner in value.definitions:
             known = context.known.classes.get(owner) if isinstance(owner, cst.ClassDef) else None
             if known is not None:
-                for table, left in (
-                    (context.state.training, known.training),
-                    (context.state.frozen, known.frozen),
-                ):
+                for aspect, left in known.settings.items():
                     for path, setting in left.items():
-                        table[name + path[len("self") :]] = Setting(setting.answer, Evaluated.CONSTRUCTOR)
+                        context.state.settings[aspect][name + path[len("self") :]] = Setting(
+                            setting.answer, Evaluated.CONSTRUCTOR
+                        )
 
     def _name(self, name: str) -> Abstract:
         if name in {"True", "False"}:
@@ -560,11 +561,11 @@ class Expressions:
             after.names.pop(name, None)
             if name in before.names:
                 after.names[name] = before.names[name]
-        frozen, turns = after.frozen, after.turns
+        frozen, turns = after.settings[Aspect.FROZEN], after.turns
         context.state.become(before.join(after))
         if certain:
-            context.state.frozen, context.state.turns = frozen, turns
-            context.went_through(node)
+            context.state.settings[Aspect.FROZEN], context.state.turns = frozen, turns
+            went_through(context, node)
 
     def assign_target(self, target: cst.BaseExpression, value: Abstract, *, comprehension: bool = False) -> None:
         """Bind the target of a loop or an unpacking."""
@@ -581,7 +582,7 @@ class Expressions:
                         part = Abstract(kind=Kind.CONTAINER, item=part, forwards=part.forwards)
                     self.assign_target(element.value, part, comprehension=comprehension)
             case cst.Attribute():
-                self.context.holds_too(self.of(target.value), target.attr.value, value)
+                holds_too(self.context, self.of(target.value), target.attr.value, value)
                 self.store_attribute(target, value)
             case cst.Subscript():
                 self.of(target)
@@ -622,9 +623,9 @@ class Expressions:
             attributes[rest] = clean if known is None else known | clean
         self.bind(path, value)
         if value.kind is Kind.MODEL and value.frozen.is_set:
-            context.mark("frozen", path, value.frozen.answer)
+            mark(context, Aspect.FROZEN, path, value.frozen.answer)
         if value.kind is Kind.MODEL and value.training.answer is Answer.NO:
-            context.mark("training", path, value.training.answer)
+            mark(context, Aspect.TRAINING, path, value.training.answer)
 
     # --- yields -----------------------------------------------------------------
 

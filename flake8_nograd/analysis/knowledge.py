@@ -9,7 +9,8 @@ import libcst as cst
 
 from ..facts import Class, Function, Guard, Kind, Role
 from ..grad import KEEP, GradMode, Shift
-from .value import Abstract, Definition, Setting, replace
+from .aspects import Aspect, ModelSettings, Setting, no_settings
+from .value import Abstract, Definition, replace
 
 Def = cst.FunctionDef | cst.Lambda
 Place = tuple[Definition | None, str]
@@ -82,15 +83,14 @@ class FunctionKnowledge:
     """What it leaves of them."""
     aliases: set[frozenset[int]] = field(default_factory=set)
     """Parameters that some caller gives one object."""
-    puts: dict[tuple[Definition | None, str, str], Setting] = field(default_factory=dict)
-    """What it leaves models in: by the function whose name it is, ``training`` or ``frozen``, and the path."""
-    holds: dict[tuple[Definition | None, str, str], Setting] = field(default_factory=dict)
+    puts: dict[tuple[Definition | None, Aspect, str], Setting] = field(default_factory=dict)
+    """What it leaves models in: by the function whose name it is, and the access path."""
+    holds: dict[tuple[Definition | None, Aspect, str], Setting] = field(default_factory=dict)
     """What models are in where it yields, of those that it puts in one before."""
     wraps: Shift | None = None
     """As a decorator: the mode that it calls its function under."""
-    training: dict[str, Setting] | None = None
-    """What all callers have put models in, by path seen from inside."""
-    frozen: dict[str, Setting] | None = None
+    settings: ModelSettings = field(default_factory=dict)
+    """What all callers have put models in, by path seen from inside; of an aspect that is missing, nothing is known."""
     runs: dict[Run, None] = field(default_factory=dict)
     forwards: set[cst.CSTNode] = field(default_factory=set)
     """The forward passes that stand in it."""
@@ -145,8 +145,7 @@ class FunctionKnowledge:
             [(position, value.gist()) for position, value in sorted(self.stores.items())],
             [(position, value.gist()) for position, value in sorted(self.alters.items())],
             (self.aliases, self.puts, self.holds, self.keeps, self.origins, self.omitted),
-            [(path, setting.answer) for path, setting in (self.training or {}).items()],
-            [(path, setting.answer) for path, setting in (self.frozen or {}).items()],
+            [(path, setting.answer) for table in self.settings.values() for path, setting in table.items()],
             [(place, value.gist()) for place, value in self.rebinds.items()],
         )
 
@@ -161,9 +160,8 @@ class ClassKnowledge:
     role: Role = Role.NONE
     attributes: dict[str, Abstract] = field(default_factory=dict)
     methods: dict[str, cst.FunctionDef] = field(default_factory=dict)
-    training: dict[str, Setting] = field(default_factory=dict)
+    settings: ModelSettings = field(default_factory=no_settings)
     """What ``__init__`` leaves the models of ``self`` in."""
-    frozen: dict[str, Setting] = field(default_factory=dict)
     made_under: GradMode = GradMode.NEVER
     """The modes that objects are made under."""
     retrains: set[str] = field(default_factory=set)
@@ -192,9 +190,8 @@ class Knowledge:
     """Access paths on which something is called that modules alone have."""
     differentiated: set[cst.CSTNode] = field(default_factory=set)
     """Forward passes whose result reaches ``backward`` in the function that runs them."""
-    training: dict[str, Setting] = field(default_factory=dict)
+    settings: ModelSettings = field(default_factory=no_settings)
     """What the module level leaves its models in."""
-    frozen: dict[str, Setting] = field(default_factory=dict)
     is_of_tests: bool = False
     """Whether it imports pytest or unittest."""
     imports_torch: bool = False

@@ -9,7 +9,8 @@ import libcst as cst
 
 from ..facts import Kind
 from ..grad import ANYTHING, KEEP, Answer, Shift
-from .value import NOT_SET, Abstract, Leaving, Setting, replace
+from .aspects import ModelSettings, Setting, is_part, no_settings, setting_of
+from .value import Abstract, Leaving, replace
 
 
 @dataclass(slots=True)
@@ -20,10 +21,8 @@ class State:
     """How grad mode changed since the function was entered."""
     names: dict[str, Abstract] = field(default_factory=dict)
     """By access path: ``model``, ``self.net``."""
-    training: dict[str, Setting] = field(default_factory=dict)
-    """Whether a model is in training mode, by access path."""
-    frozen: dict[str, Setting] = field(default_factory=dict)
-    """Whether the weights of a model do not require gradients, by access path."""
+    settings: ModelSettings = field(default_factory=no_settings)
+    """What models were put in."""
     turns: dict[str, tuple[cst.CSTNode, Answer]] = field(default_factory=dict)
     """Models whose parameters a loop goes through, by access path: whether those that it has reached are frozen."""
     reached: bool = True
@@ -32,13 +31,13 @@ class State:
 
     def fork(self) -> State:
         """A copy for one branch."""
-        names, training, frozen, turns = dict(self.names), dict(self.training), dict(self.frozen), dict(self.turns)
-        return State(self.mode, names, training, frozen, turns, self.reached, self.outer)
+        settings = {aspect: dict(table) for aspect, table in self.settings.items()}
+        return State(self.mode, dict(self.names), settings, dict(self.turns), self.reached, self.outer)
 
     def become(self, other: State) -> None:
         """Take over what another state knows."""
-        self.mode, self.names, self.training = other.mode, other.names, other.training
-        self.frozen, self.turns, self.reached = other.frozen, other.turns, other.reached
+        self.mode, self.names, self.settings = other.mode, other.names, other.settings
+        self.turns, self.reached = other.turns, other.reached
 
     def join(self, other: State) -> State:
         """What is known where two branches meet."""
@@ -59,8 +58,7 @@ class State:
         return State(
             mode,
             names,
-            self._joined(self.training, other, other.training),
-            self._joined(self.frozen, other, other.frozen),
+            {aspect: self._joined(table, other, other.settings[aspect]) for aspect, table in self.settings.items()},
             {**_halfway(other.turns), **_halfway(self.turns), **dict(self.turns.items() & other.turns.items())},
             outer=self.outer,
         )
@@ -86,16 +84,11 @@ class State:
 
     def same(self, other: State) -> bool:
         """Whether nothing was learned: a loop has settled."""
-        return (
-            self.mode == other.mode
-            and self.names == other.names
-            and self.training == other.training
-            and self.frozen == other.frozen
-        )
+        return self.names == other.names and self.steady(other)
 
     def steady(self, other: State) -> bool:
         """Whether grad mode and the modes of models stayed what they were."""
-        return self.mode == other.mode and self.training == other.training and self.frozen == other.frozen
+        return self.mode == other.mode and self.settings == other.settings
 
     def mutate(self, target: Abstract, change: Callable[[Abstract], Abstract], *, written: bool = False) -> list[str]:
         """Change an object in place, under all the names that hold it, or a collection with it; gives these.
@@ -119,7 +112,9 @@ class State:
 
     def forget_under(self, path: str) -> None:
         """Forget the attributes of an object that was rebound."""
-        for table in (self.names, self.training, self.frozen):
+        for name in [name for name in self.names if is_part(name, path)]:
+            del self.names[name]
+        for table in self.settings.values():
             for name in [name for name in table if is_part(name, path)]:
                 del table[name]
 
@@ -162,27 +157,3 @@ def unstacked(stack: Abstract, left: Shift) -> Shift:
         return left
     changed = stack.leaving & Leaving.NOTHING and stack.shift is not left
     return stack.saved | left if changed else stack.saved
-
-
-def is_part(path: str, whole: str) -> bool:
-    """Whether an access path leads to a part of a model: ``model.fc``, ``model[0]``."""
-    return path.startswith((f"{whole}.", f"{whole}["))
-
-
-def root_of(path: str) -> str:
-    """The name that an access path begins with."""
-    return path.partition(".")[0].partition("[")[0]
-
-
-def some_part(path: str) -> str:
-    """The access path of what loops reach of a model: one part after the other."""
-    return f"{path}[...]"
-
-
-def setting_of(table: dict[str, Setting], path: str) -> Setting:
-    """The setting of a model, or of the model that it is a part of."""
-    found = table.get(path)
-    while found is None and path:
-        path = path.rpartition("." if path.rfind(".") > path.rfind("]") else "[")[0]
-        found = table.get(some_part(path)) or table.get(path)
-    return NOT_SET if found is None else found

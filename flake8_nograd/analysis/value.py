@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Flag, auto
 from functools import reduce
 from operator import or_
@@ -11,8 +10,9 @@ from typing import NamedTuple
 
 import libcst as cst
 
-from ..facts import Cut, Evaluated, Kind, Leaf, Loss, Place, Switch, Value
+from ..facts import Cut, Kind, Leaf, Loss, Place, Switch, Value
 from ..grad import ANYTHING, Answer, GradMode, Shift
+from .aspects import NOT_SET, Aspect, Setting
 
 Definition = cst.FunctionDef | cst.Lambda | cst.ClassDef
 """What a function or class value stands for."""
@@ -54,31 +54,10 @@ class Lazy(NamedTuple):
     """The forward passes in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What a model was last put in, and where that stands."""
-
-    answer: Answer
-    where: Evaluated
-    is_set: bool = True
-    """Whether some way here has put it in one."""
-
-    def __or__(self, other: Setting) -> Setting:
-        """Either setting."""
-        where = self.where if self.where is other.where else Evaluated.NOT
-        return Setting(self.answer | other.answer, where, self.is_set or other.is_set)
-
-
-NOT_SET = Setting(Answer.UNKNOWN, Evaluated.NOT, is_set=False)
-BUILT = Setting(Answer.YES, Evaluated.CONSTRUCTOR)
-"""In training mode, as ``nn.Module.__init__`` leaves it."""
-
-
 class Put(NamedTuple):
     """What a context manager of the file puts a model in, and leaves it in."""
 
-    what: str
-    """``training`` or ``frozen``."""
+    aspect: Aspect
     path: str
     inside: Answer
     after: Answer
@@ -165,6 +144,16 @@ class Abstract(NamedTuple):
             block=self.block,
             is_all_cut=self.is_all_cut,
         )
+
+    def setting(self, aspect: Aspect) -> Setting:
+        """What it was put in, of a model."""
+        return self.training if aspect is Aspect.TRAINING else self.frozen
+
+    def put(self, aspect: Aspect, setting: Setting) -> Abstract:
+        """The same model, put in something."""
+        if aspect is Aspect.TRAINING:
+            return self._replace(training=setting)
+        return self._replace(frozen=setting)
 
     def leafness(self) -> Answer:
         """Whether it is a leaf: to torch, every tensor is one that does not require gradients."""

@@ -10,12 +10,14 @@ import libcst as cst
 from .. import torch_api
 from ..facts import Discarded, Form, Kind, Loop, Purpose, Yield
 from ..grad import ANYTHING, KEEP, UNREACHED, Answer, Shift
+from .aspects import Aspect
 from .binding import Bindings
 from .context import Context
 from .defining import Deferred, Definitions
 from .entering import enter, role_of
 from .expressions import Expressions
 from .knowledge import ClassKnowledge, FunctionKnowledge
+from .putting import reached, went_through
 from .reading import bound_by, compared, path_of, place_of, places_in
 from .state import State, unstacked
 from .switches import Switches
@@ -61,8 +63,7 @@ class Walk(cst.CSTVisitor):
         """Module level first, then the functions, outer before inner."""
         context = self.context
         self.block(node)
-        context.learned.training = dict(context.state.training)
-        context.learned.frozen = dict(context.state.frozen)
+        context.learned.settings = context.state.fork().settings
         while self.definitions.deferred:
             self._function_body(self.definitions.deferred.pop(0))
         return False
@@ -351,9 +352,9 @@ class Walk(cst.CSTVisitor):
     def _switched_either_way(self, test: cst.BaseExpression, after: State) -> None:
         """``if model.training: model.eval()``: it is in evaluation mode below, whatever it was in."""
         if isinstance(test, cst.Attribute) and test.attr.value == "training":
-            setting = after.training.get(path := path_of(test.value))
+            setting = after.settings[Aspect.TRAINING].get(path := path_of(test.value))
             if setting is not None and setting.answer is Answer.NO:
-                self.context.state.training[path] = setting
+                self.context.state.settings[Aspect.TRAINING][path] = setting
 
     def _narrowed(self, test: cst.BaseExpression) -> None:
         """``isinstance(m, nn.Linear)``: where the test holds, ``m`` is a module; of ``torch.Tensor``, it is none."""
@@ -491,7 +492,7 @@ class Walk(cst.CSTVisitor):
             if grown.kind in {Kind.CONTAINER, Kind.PARAMETERS} and grown.item not in (None, iterated.item):
                 # What the body has appended is reached as well.
                 value |= self.expressions.calls.containers.item(node.target, grown)
-            self.expressions.assign_target(node.target, context.reached(in_turn(node, iterated, value)))
+            self.expressions.assign_target(node.target, reached(context, in_turn(node, iterated, value)))
             node.body.visit(self)
 
         self._loop_body(
@@ -584,12 +585,12 @@ class Walk(cst.CSTVisitor):
                 after = after.join(each)
         context.here.loops = loops
         self.loop_exits.pop()
-        frozen, turns = after.frozen, after.turns
+        frozen, turns = after.settings[Aspect.FROZEN], after.turns
         context.state.become(after if (endless and left) or runs else head.join(after))
         if certain is not None:
             # A model has parameters.
-            context.state.frozen, context.state.turns = dict(frozen), dict(turns)
-            context.went_through(certain)
+            context.state.settings[Aspect.FROZEN], context.state.turns = dict(frozen), dict(turns)
+            went_through(context, certain)
         context.state.reached = True
         if orelse is not None:
             orelse.body.visit(self)

@@ -12,12 +12,14 @@ import libcst as cst
 from ... import torch_api
 from ...facts import Evaluated, Kind, Role, ThreadCall
 from ...grad import ANYTHING, KEEP, Answer
+from ..aspects import BUILT, NOT_SET, Aspect, Setting, root_of
+from ..changing import change_in_place, kept
 from ..collected import Arguments, contents, forwards_of, merge
-from ..context import GROUPS, Context
+from ..context import Context
 from ..knowledge import Def, FunctionKnowledge, Run
-from ..state import root_of
+from ..putting import GROUPS, freeze, freeze_some, put, put_elsewhere
 from ..switching import switch_of
-from ..value import BUILT, NOT_SET, UNKNOWN, Abstract, Definition, Leaving, Put, Setting, replace
+from ..value import UNKNOWN, Abstract, Definition, Leaving, Put, replace
 from .containers import Containers
 from .handing import left_by, note_aliases, paths_inside, result_of, transfer
 from .rows import Rows
@@ -154,8 +156,8 @@ class Functions:
                 releafed=left.releafed,
             )
 
-        context.freeze(tensor, left.requires_grad)
-        context.change(tensor, change)
+        freeze(context, tensor, left.requires_grad)
+        change_in_place(context, tensor, change)
         if tensor.label and tensor.kind is not Kind.MODEL:
             context.state.hold(tensor.label, change(tensor), tensor)
         return change(tensor)
@@ -167,26 +169,26 @@ class Functions:
             after = [reduce(or_, after)] * len(before) if after else before
         for old, new in zip(before, after, strict=True):
             if old.gist() != new.gist():
-                self.context.change(old, partial(_perhaps, new))
+                change_in_place(self.context, old, partial(_perhaps, new))
 
     def _left_behind(
         self, node: cst.Call, known: FunctionKnowledge, bound: int, given: Arguments, paths: dict[str, str]
     ) -> None:
         """What a call changes, puts into containers, and binds names to, that are seen from here."""
         context = self.context
-        for (owner, what, path), setting in known.puts.items():
+        for (owner, aspect, path), setting in known.puts.items():
             if path == GROUPS:
-                context.freeze_some()
+                freeze_some(context)
                 continue
             root = root_of(path)
             if owner is not known.node:
-                context.put_elsewhere(owner, what, path, setting)
+                put_elsewhere(context, owner, aspect, path, setting)
                 continue
             handed = given.at(known.parameters.index(root) - bound, root) if root in known.parameters else None
-            if what == "frozen" and handed is not None and handed.kind in {Kind.PARAMETER, Kind.PARAMETERS}:
+            if aspect is Aspect.FROZEN and handed is not None and handed.kind in {Kind.PARAMETER, Kind.PARAMETERS}:
                 self._went_through(handed, setting.answer)
             elif paths.get(root):
-                context.put(what, paths[root] + path[len(root) :], setting.answer, Evaluated.CALLEE)
+                put(context, aspect, paths[root] + path[len(root) :], setting.answer, Evaluated.CALLEE)
         for position, value in known.alters.items():
             key = known.parameters[position]
             handed = given.at(position - bound, key)
@@ -203,7 +205,7 @@ class Functions:
         for position, places in known.keeps.items():
             handed = given.at(position - bound, known.parameters[position])
             if handed is not None:
-                context.kept(handed, places)
+                kept(context, handed, places)
         for position, value in known.stores.items():
             container = given.at(position - bound, known.parameters[position])
             if container is not None and container.label:
@@ -227,16 +229,16 @@ class Functions:
     def applied(self, definition: Def, model: Abstract) -> None:
         """A function of the file is called with each part of a model, and the model: ``model.apply(freeze)``."""
         known = self.context.known.functions.get(definition)
-        for (owner, what, path), setting in known.puts.items() if known is not None and model.label else ():
+        for (owner, aspect, path), setting in known.puts.items() if known is not None and model.label else ():
             if known is not None and owner is definition and known.parameters[:1] == (path,):
-                self.context.put(what, model.label, setting.answer, Evaluated.CALLEE)
+                put(self.context, aspect, model.label, setting.answer, Evaluated.CALLEE)
 
     def _went_through(self, handed: Abstract, frozen: Answer) -> None:
         """A function of the file was given parameters of a model, and has frozen or trained each, or some."""
         whole = handed.kind is Kind.PARAMETERS and handed.source
         source = handed.source or (handed.item.source if handed.item is not None else "")
         if source:
-            self.context.put("frozen", source, frozen if whole else Answer.UNKNOWN, Evaluated.CALLEE)
+            put(self.context, Aspect.FROZEN, source, frozen if whole else Answer.UNKNOWN, Evaluated.CALLEE)
 
     def _runs(self, node: cst.Call, definition: Def, callee: Abstract, paths: dict[str, str]) -> bool:
         """The forward passes that the callee runs for us."""
@@ -317,16 +319,10 @@ class Functions:
             self.one(node, init, bound, given)
             known = context.known.functions.get(init)
             if known is not None and kind is Kind.MODEL:
-                itself = known.parameters[0]
-                training = known.puts.get((init, "training", itself))
-                frozen = known.puts.get((init, "frozen", itself))
-                made = replace(
-                    made,
-                    training=made.training if training is None else Setting(training.answer, Evaluated.CONSTRUCTOR),
-                    frozen=made.frozen
-                    if frozen is None
-                    else Setting(frozen.answer, Evaluated.CONSTRUCTOR, frozen.is_set),
-                )
+                for aspect in Aspect:
+                    left = known.puts.get((init, aspect, known.parameters[0]))
+                    if left is not None:
+                        made = made.put(aspect, Setting(left.answer, Evaluated.CONSTRUCTOR, left.is_set))
         else:
             self.rows.handed_on(node, callee.label, given)
         return made
@@ -361,13 +357,13 @@ class Functions:
 
 def _puts(known: FunctionKnowledge, paths: dict[str, str]) -> Iterator[Put]:
     """What a context manager puts the models in that it is handed."""
-    for (owner, what, path), setting in known.holds.items():
+    for (owner, aspect, path), setting in known.holds.items():
         root = root_of(path)
         if owner is known.node and paths.get(root) and setting.is_set:
-            after = known.puts.get((owner, what, path), NOT_SET)
+            after = known.puts.get((owner, aspect, path), NOT_SET)
             # What was kept elsewhere before, it brings back in ways that are not seen.
             left = Answer.UNKNOWN if after.answer is setting.answer else after.answer
-            yield Put(what, paths[root] + path[len(root) :], setting.answer, left)
+            yield Put(aspect, paths[root] + path[len(root) :], setting.answer, left)
 
 
 def _perhaps(left: Abstract, value: Abstract) -> Abstract:

@@ -9,10 +9,13 @@ import libcst as cst
 from ... import naming, torch_api
 from ...facts import Backward, Differentiation, Evaluated, Kind, Leaf, Loss, ModeSwitch, Purpose
 from ...grad import Answer, GradMode
+from ..aspects import Aspect, Setting
+from ..changing import change_in_place
 from ..collected import Arguments, flat
 from ..context import Context
+from ..putting import freeze, put
 from ..reading import path_of
-from ..value import NONE, PLAIN, UNKNOWN, Abstract, Setting, replace, was_computed
+from ..value import NONE, PLAIN, UNKNOWN, Abstract, replace, was_computed
 from .rows import Rows
 
 
@@ -92,7 +95,7 @@ class Gradients:
             context.evidence(_of_chain(node))
         context.recorder.write(ModeSwitch(node, context.place(), receiver.fact(), answer))
         if receiver.label:
-            context.put("training", receiver.label, answer)
+            put(context, Aspect.TRAINING, receiver.label, answer)
         kind = Kind.MODEL if receiver.kind is Kind.UNKNOWN else receiver.kind
         return replace(receiver, training=Setting(answer, Evaluated.HERE), kind=kind)
 
@@ -114,9 +117,9 @@ class Gradients:
         named = receiver.kind is Kind.UNKNOWN and naming.sounds_like_model(receiver.label)
         if receiver.kind is Kind.MODEL or named:
             if receiver.label:
-                context.put("frozen", receiver.label, frozen)
+                put(context, Aspect.FROZEN, receiver.label, frozen)
             return replace(receiver, frozen=Setting(frozen, Evaluated.HERE))
-        context.freeze(receiver, answer)
+        freeze(context, receiver, answer)
         if receiver.kind is Kind.PARAMETERS:
             return receiver
 
@@ -138,7 +141,7 @@ class Gradients:
         if anew:
             raises = receiver.is_inference is Answer.YES and not context.mode() & GradMode.INFERENCE
             releafed = node if answer is Answer.YES and was_computed(receiver) and not raises else None
-        context.change(receiver, change)
+        change_in_place(context, receiver, change)
         changed = change(receiver)
         if receiver.label:
             context.state.hold(receiver.label, changed, receiver)

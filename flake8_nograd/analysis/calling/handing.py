@@ -7,11 +7,11 @@ import libcst as cst
 from ... import torch_api
 from ...facts import Evaluated, Kind
 from ...grad import Shift
+from ..aspects import Aspect, Setting, is_part, setting_of
 from ..collected import Arguments, forwards_of
 from ..context import Context
 from ..knowledge import Def, FunctionKnowledge
-from ..state import is_part, setting_of
-from ..value import Abstract, Setting, replace
+from ..value import Abstract, replace
 
 
 def note_aliases(learned: FunctionKnowledge, bound: int, given: Arguments) -> None:
@@ -43,15 +43,15 @@ def paths_inside(parameters: tuple[str, ...], bound: int, callee: Abstract, give
 
 def transfer(context: Context, definition: Def, paths: dict[str, str]) -> None:
     """Let the callee know what its models are in."""
-    for what in ("training", "frozen"):
-        hand_over(context, definition, paths, what)
+    for aspect in Aspect:
+        hand_over(context, definition, paths, aspect)
 
 
-def hand_over(context: Context, definition: Def, paths: dict[str, str], what: str) -> None:
+def hand_over(context: Context, definition: Def, paths: dict[str, str], aspect: Aspect) -> None:
     """Let the callee know which of its models are frozen, or in training mode; what is set but not known, too."""
     state = context.state
     learned = context.learned.functions[definition]
-    table = state.training if what == "training" else state.frozen
+    table = state.settings[aspect]
     mapped = {}
     for inside, outside in paths.items():
         setting = setting_of(table, outside)
@@ -65,15 +65,12 @@ def hand_over(context: Context, definition: Def, paths: dict[str, str], what: st
         if root not in learned.parameters and root != "self":
             mapped.setdefault(path, setting)
     mapped = {path: Setting(setting.answer, _by_caller(setting)) for path, setting in mapped.items()}
-    before = learned.training if what == "training" else learned.frozen
+    before = learned.settings.get(aspect)
     if before is not None:
         mapped = {
             path: setting_of(before, path) | setting_of(mapped, path) for path in sorted(before.keys() | mapped.keys())
         }
-    if what == "training":
-        learned.training = mapped
-    else:
-        learned.frozen = mapped
+    learned.settings[aspect] = mapped
 
 
 def left_by(known: FunctionKnowledge, outside: Shift) -> Shift:

@@ -9,10 +9,11 @@ import libcst as cst
 from ... import naming, torch_api
 from ...facts import Kind, Loss, Manner, Purpose
 from ...grad import KEEP, Answer, GradMode, Shift
+from ..aspects import NOT_SET, Setting
 from ..collected import Arguments, flat, forwards_of
 from ..context import Context
 from ..switching import OFF, switch_of
-from ..value import NONE, NOT_SET, PLAIN, UNKNOWN, Abstract, Leaving, Setting, computed, detached, nameless, replace
+from ..value import NONE, PLAIN, UNKNOWN, Abstract, Leaving, computed, detached, nameless, replace
 from .builtin_functions import BuiltinFunctions
 from .functions import Functions
 from .gradients import Gradients

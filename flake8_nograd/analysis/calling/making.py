@@ -7,9 +7,10 @@ import libcst as cst
 from ... import torch_api
 from ...facts import Cut, Kind, Leaf, Loss, Purpose
 from ...grad import Answer, GradMode
+from ..aspects import BUILT, NOT_SET
 from ..collected import Arguments
 from ..context import Context
-from ..value import BUILT, NOT_SET, Abstract, computed, replace, was_computed
+from ..value import Abstract, computed, replace, was_computed
 
 
 def made(context: Context, node: cst.Call, name: str, given: Arguments) -> Abstract | None:

@@ -11,6 +11,7 @@ from ...facts import Evaluated, Form, Kind, Switch
 from ...grad import ANYTHING, ENABLE_GRAD, KEEP, NO_GRAD, Shift
 from ..collected import Arguments
 from ..context import Context
+from ..putting import put
 from ..switching import changed, switch_of
 from ..value import UNKNOWN, Abstract, Leaving, replace
 
@@ -30,8 +31,8 @@ class Managers:
                 if not isinstance(definition, cst.ClassDef):
                     # A generator of the file: its body runs.
                     self.context.called(definition)
-            for put in sorted(value.puts):
-                self.context.put(put.what, put.path, put.inside, Evaluated.CALLEE)
+            for each in sorted(value.puts, key=lambda each: each.path):
+                put(self.context, each.aspect, each.path, each.inside, Evaluated.CALLEE)
             return value.shift, value.leaving
         if value.kind is not Kind.INSTANCE:
             return None
@@ -43,8 +44,8 @@ class Managers:
 
     def left(self, value: Abstract, mode: Shift) -> Shift:
         """The mode after ``__exit__`` of a class of the file, of what is there if it brings back what was before."""
-        for put in sorted(value.puts):
-            self.context.put(put.what, put.path, put.after, Evaluated.CALLEE)
+        for each in sorted(value.puts, key=lambda each: each.path):
+            put(self.context, each.aspect, each.path, each.after, Evaluated.CALLEE)
         for method in self.run(value, "__exit__"):
             known = self.context.known.functions.get(method)
             if known is not None and known.leaves in {ENABLE_GRAD, NO_GRAD}:

@@ -9,9 +9,11 @@ import libcst as cst
 from ... import naming, torch_api
 from ...facts import Cut, Kind, Loss
 from ...grad import ANYTHING, Answer, GradMode
+from ..aspects import Aspect
 from ..collected import Arguments, flat, forwards_of, merge
 from ..context import Context
 from ..knowledge import FunctionKnowledge
+from ..putting import put
 from ..switching import changed
 from ..value import DATA, NO_GRAD_CUTS, PLAIN, UNKNOWN, Abstract, cut_by, replace
 from .handing import hand_over, left_by, paths_inside, result_of
@@ -81,7 +83,7 @@ class Models:
             if not given.starred:
                 merge(learned.arguments, position + 1, each)
         paths = paths_inside(learned.parameters, 1, replace(model, bound=model), given)
-        hand_over(self.context, definition, paths, "frozen")
+        hand_over(self.context, definition, paths, Aspect.FROZEN)
 
     def _result(self, node: cst.Call, model: Abstract, name: str, inputs: list[Abstract]) -> Abstract:
         """What a forward pass gives that is not in the file."""
@@ -124,7 +126,7 @@ class Models:
             self.rows.call(node, f".{name}", model, given)
             self.rows.handed_on(node, f"{model.label}.{name}", given)
             if name in torch_api.MODULE_FREEZES and model.label and not given.all():
-                context.put("frozen", model.label, torch_api.MODULE_FREEZES[name])
+                put(context, Aspect.FROZEN, model.label, torch_api.MODULE_FREEZES[name])
             return UNKNOWN
         first = given.at(0)
         if name in torch_api.SELF_GUARDED_METHODS and not (name == "encode" and first and first.kind is Kind.TENSOR):

@@ -9,8 +9,10 @@ import libcst as cst
 from ... import torch_api
 from ...facts import Cut, Kind, Loss, Manner, Purpose, Write
 from ...grad import Answer, GradMode
+from ..changing import change_in_place
 from ..collected import Arguments, flat, forwards_of
 from ..context import Context
+from ..putting import freeze
 from ..value import PLAIN, UNKNOWN, Abstract, computed, detached, replace, rescaled, written
 from .containers import Containers
 from .functions import Functions
@@ -61,8 +63,8 @@ class Tensors:
                     result = replace(result, kind=Kind.PARAMETER)
                 if mode & GradMode.INFERENCE or (receiver.is_inference & Answer.YES and receiver.leaf is not None):
                     result = result | receiver
-                context.freeze(receiver, result.requires_grad)
-                context.change(receiver, lambda value: replace(result, label=value.label))
+                freeze(context, receiver, result.requires_grad)
+                change_in_place(context, receiver, lambda value: replace(result, label=value.label))
                 if receiver.label:
                     context.state.hold(receiver.label, replace(result, label=receiver.label), receiver)
             return result
@@ -145,8 +147,8 @@ class Tensors:
 
         requires = change(target).requires_grad
         if requires is not target.requires_grad:
-            context.freeze(target, requires)
-        context.change(target, change, written=True)
+            freeze(context, target, requires)
+        change_in_place(context, target, change, written=True)
 
 
 def _past_autograd(node: cst.CSTNode) -> tuple[cst.CSTNode, cst.CSTNode] | None:

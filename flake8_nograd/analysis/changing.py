@@ -1,0 +1,99 @@
+"""Objects that are changed in place: who finds them changed, by which names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import libcst as cst
+
+from ..facts import Kind
+from ..grad import Answer
+from .aspects import is_part
+from .context import Context, as_handed_in
+from .value import Abstract, Definition, replace
+
+ANY_TENSOR = (
+    Abstract(kind=Kind.TENSOR, requires_grad=Answer.NO, is_leaf=Answer.YES),
+    Abstract(kind=Kind.TENSOR, requires_grad=Answer.YES, is_leaf=Answer.NO),
+    Abstract(kind=Kind.TENSOR, requires_grad=Answer.YES, is_leaf=Answer.YES),
+)
+
+
+def change_in_place(
+    context: Context, target: Abstract, alter: Callable[[Abstract], Abstract], *, written: bool = False
+) -> None:
+    """A tensor is changed in place, under all the names that hold it, and for those who handed it in."""
+    state = context.state
+    changed = state.mutate(target, alter, written=written)
+    for name in context.aliases(target.label):
+        if name in state.names:
+            state.names[name] |= alter(state.names[name])
+    for name in changed:
+        # Functions that read the name may run now.
+        if name.isidentifier():
+            held = state.names[name]
+            context.learned.bind(context.owner_of(name), name, replace(held, parameter=None, identity=frozenset()))
+        elif name.startswith("self.") and name.count(".") == 1 and context.here.owner is not None:
+            _changes_elsewhere(context, context.here.owner, name.removeprefix("self."), target, state.names[name])
+    changes_for_others(context, {*changed, target.label}, alter)
+    for scope, name in target.held:
+        _changes_elsewhere(context, scope, name, target, replace(alter(target), forwards=target.forwards))
+    learning = context.learning()
+    if learning is not None and any(alter(each).gist() != each.gist() for each in ANY_TENSOR):
+        path = target.label
+        owner = context.owner_of(path)
+        if path and "." not in path and owner is not learning.node:
+            left = replace(alter(target), parameter=None, identity=frozenset(), label="")
+            context.rebinds(owner, path, left)
+            context.learned.bind(owner, path, left)
+        for position in range(len(learning.parameters)):
+            value = state.names.get(as_handed_in(position))
+            if value is not None and (value.identity & target.identity or as_handed_in(position) in changed):
+                learning.altered.add(position)
+
+
+def changes_for_others(context: Context, paths: set[str], alter: Callable[[Abstract], Abstract]) -> None:
+    """Functions within those that were handed something by one of these names find it changed."""
+    for (scope, name), parameters in context.known.handed.items():
+        related = any(path == name or is_part(path, name) or is_part(name, path) for path in paths)
+        for definition, position in parameters if related and scope is context.owner_of(name) else ():
+            parameter = context.known.functions[definition].parameters[position]
+            held = context.known.bindings.get(definition, {}).get(parameter)
+            if held is not None:
+                context.learned.bind(definition, parameter, alter(held))
+
+
+def kept(context: Context, handed: Abstract, places: frozenset[tuple[Definition, str]]) -> None:
+    """A function has stored what it was handed in attributes of its class."""
+    for name, value in context.state.names.items():
+        if value.identity & handed.identity:
+            context.state.names[name] = replace(value, held=value.held | places)
+
+
+def holds_too(context: Context, holder: Abstract, name: str, value: Abstract) -> None:
+    """An attribute that a class binds is bound from outside: its methods find that as well."""
+    for definition in holder.definitions:
+        if isinstance(definition, cst.ClassDef) and definition is not context.here.owner:
+            for owner in context.known.binders(definition, name):
+                if owner in context.learned.classes:
+                    attributes = context.learned.classes[owner].attributes
+                    attributes[name] = attributes.get(name, value.elsewhere()) | value.elsewhere()
+
+
+def _changes_elsewhere(
+    context: Context, scope: Definition | None, name: str, before: Abstract, after: Abstract
+) -> None:
+    """What an attribute, or a name of another scope, holds was changed in place."""
+    if after.gist() == before.gist():
+        return
+    before, after = (replace(each, parameter=None, identity=frozenset(), label="") for each in (before, after))
+    if isinstance(scope, cst.ClassDef):
+        attributes = context.learned.classes[scope].attributes
+        # The attribute may be that of a base class.
+        attributes[name] = attributes.get(name, before) | before | after
+        return
+    context.learned.bind(scope, name, after)
+    if scope is not context.here.scopes[0]:
+        context.rebinds(scope, name, before | after)
+    elif name in context.state.names:
+        context.state.names[name] |= after

@@ -1,0 +1,195 @@
+"""What models are put in: a mode, or frozen, under all the names that they and their parts have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from ..facts import Evaluated, Kind
+from ..grad import Answer
+from .aspects import NOT_SET, Aspect, Setting, is_part, setting_of, some_part
+from .changing import changes_for_others
+from .context import Context
+from .value import UNKNOWN, Abstract, Definition, replace
+
+MOST_NAMES = 64
+"""Of one model: ``a = b.x; b = a.y`` would lead to ever longer ones."""
+GROUPS = "torch.optim.Optimizer.param_groups[]"
+"""What is known of a parameter group is who made it; of a parameter in it, that it is in one."""
+
+
+def freeze(context: Context, parameter: Abstract, requires: Answer) -> None:
+    """A parameter of a model requires gradients from here on, or does not; of its others, we cannot tell."""
+    if parameter.kind not in {Kind.PARAMETER, Kind.TENSOR} or not parameter.source:
+        return
+    if parameter.source == GROUPS:
+        freeze_some(context)
+        return
+    path, frozen = parameter.source, requires.opposite()
+    before = context.frozen_of(path)
+    if (before.is_set and before.answer is frozen) or (
+        not before.is_set and frozen is Answer.NO and parameter.turn is None
+    ):
+        return
+    # One of several: ``net.weight``.
+    put(context, Aspect.FROZEN, path, Answer.UNKNOWN)
+    if parameter.turn in [loop.anchor for loop in context.here.loops] and parameter.turn is not None:
+        context.state.turns[path] = parameter.turn, frozen
+
+
+def freeze_some(context: Context) -> None:
+    """Parameters of some model are frozen, or trained: of which, only their optimizer knows."""
+    for name, value in [*context.state.names.items()]:
+        if value.kind is Kind.MODEL and name != "self":
+            put(context, Aspect.FROZEN, name, Answer.UNKNOWN)
+    learning = context.learning()
+    if learning is not None:
+        learning.puts.setdefault((None, Aspect.FROZEN, GROUPS), NOT_SET)
+
+
+def went_through(context: Context, loop: cst.CSTNode) -> None:
+    """A loop over all parameters of a model has ended: what it has done to each, it has done to the model."""
+    for path, (through, frozen) in [*context.state.turns.items()]:
+        if through is loop:
+            put(context, Aspect.FROZEN, path, frozen)
+
+
+def reached(context: Context, value: Abstract) -> Abstract:
+    """A parameter that a loop reaches now, which may have frozen its model as a whole before."""
+    if value.elements is not None:
+        return replace(value, elements=tuple(reached(context, each) for each in value.elements))
+    setting = context.frozen_of(value.source)
+    if value.turn is None or not setting.is_set or context.state.turns.get(value.source, (None,))[0] is value.turn:
+        return value
+    return replace(value, requires_grad=value.requires_grad | setting.answer.opposite())
+
+
+def put(context: Context, aspect: Aspect, path: str, answer: Answer, where: Evaluated = Evaluated.HERE) -> None:
+    """A model is put in a mode, or frozen, here, under all the names that hold it or parts of it."""
+    table = context.state.settings[aspect]
+    names = _names_of(context, path, of_wholes=aspect is Aspect.FROZEN)
+    source = context.state.names.get(path, UNKNOWN).source
+    if aspect is Aspect.TRAINING and source and source != path:
+        names.setdefault(some_part(source), False)
+    for other in {other for name in names for other in context.aliases(name)} - names.keys():
+        # Who calls this function, knows whether they are one.
+        _note(context, aspect, other, answer | setting_of(table, other).answer, where)
+    changes_for_others(context, {*names}, lambda value: _put(value, aspect, Setting(answer, where)))
+    # What is marked makes aspect is known of its parts obsolete.
+    for name, certain in sorted(names.items(), key=lambda each: each[1]):
+        mark(context, aspect, name, answer if certain else answer | setting_of(table, name).answer, where)
+
+
+def alias(context: Context, name: str, path: str) -> None:
+    """A model gets one more name: under it, and for its parts, aspect is known of them under the other holds."""
+    for aspect, table in context.state.settings.items():
+        setting = setting_of(table, path)
+        parts = {part: held for part, held in table.items() if is_part(part, path)}
+        if setting.answer is not Answer.UNKNOWN or (aspect is Aspect.FROZEN and setting.is_set):
+            mark(context, aspect, name, setting.answer)
+        for part, held in parts.items():
+            mark(context, aspect, name + part[len(path) :], held.answer)
+
+
+def put_elsewhere(context: Context, owner: Definition | None, aspect: Aspect, path: str, setting: Setting) -> None:
+    """A function that is called here has put a model in a mode, which is a variable of a function around both."""
+    if owner is context.owner_of(path):
+        put(context, aspect, path, setting.answer, Evaluated.CALLEE)
+
+
+def mark(context: Context, aspect: Aspect, path: str, answer: Answer, where: Evaluated = Evaluated.HERE) -> None:
+    """What is known of a model under one of its names, for callers as well."""
+    _note(context, aspect, path, answer, where)
+    learning = context.learning()
+    if learning is not None:
+        learning.puts.setdefault((context.owner_of(path), aspect, path), NOT_SET)
+    owner = context.here.owner
+    if owner is not None and path.split(".")[0] == "self":
+        function = context.here.function
+        if not (isinstance(function, cst.FunctionDef) and function.name.value == "__init__"):
+            context.learned.classes[owner].retrains.add(path)
+
+
+def _note(context: Context, aspect: Aspect, path: str, answer: Answer, where: Evaluated) -> None:
+    table = context.state.settings[aspect]
+    for name in [name for name in table if is_part(name, path)]:
+        del table[name]
+    table[path] = Setting(answer, where)
+    if aspect is Aspect.FROZEN:
+        for turn in [turn for turn in context.state.turns if turn == path or is_part(turn, path)]:
+            del context.state.turns[turn]
+        for name, value in context.state.names.items():
+            context.state.names[name] = _with(value, path, answer)
+        context.learned.freezes |= answer is not Answer.NO
+
+
+def _names_of(context: Context, path: str, *, of_wholes: bool) -> dict[str, bool]:
+    """The access paths of a model and of parts of it, and whether it surely is the model that each leads to.
+
+    Of a whole it is a part, and perhaps not all: ``for each in model.children():``, ``model[0]``.
+    """
+    found = {path: not path.endswith("[...]")}
+    waiting = [path]
+    for each in waiting:
+        whole, rest = each, ""
+        while whole:
+            for name, certain in _same(context, whole, of_parts=not rest):
+                if name + rest not in found and len(found) < MOST_NAMES:
+                    found[name + rest] = certain and found[each]
+                    waiting.append(name + rest)
+            whole, dot, last = whole.rpartition(".")
+            rest = dot + last + rest
+        source = context.state.names.get(each, UNKNOWN).source or (each.endswith("]") and each.rpartition("[")[0])
+        if of_wholes and source and source not in found:
+            found[source] = False
+            waiting.append(source)
+    return found
+
+
+def _same(context: Context, path: str, *, of_parts: bool) -> Iterator[tuple[str, bool]]:
+    """The other names of a model, and those that its parts have of their own."""
+    mine = context.state.names.get(path, UNKNOWN)
+    for name, value in context.state.names.items():
+        if value.kind is not Kind.MODEL or name == path or " " in name:
+            continue
+        if is_part(name, path) or is_part(path, name):
+            # ``model = model.module``: no model is a part of itself.
+            continue
+        shared = value.identity & mine.identity
+        if value.label == path or mine.label == name:
+            if shared or not (value.identity and mine.identity):
+                yield name, True
+        elif shared:
+            yield name, value.identity == mine.identity and len(shared) == 1
+        elif of_parts and is_part(value.label, path):
+            yield name, True
+    label = "" if mine.kind is not Kind.MODEL or is_part(mine.label, path) else mine.label
+    if label and label != path and label not in context.state.names:
+        yield label, True
+
+
+def _put(value: Abstract, aspect: Aspect, setting: Setting) -> Abstract:
+    """A model that was perhaps put in a mode, or a parameter of one that was perhaps frozen."""
+    if value.kind is not Kind.MODEL:
+        frozen = aspect is Aspect.FROZEN and value.kind is Kind.PARAMETER
+        return replace(value, requires_grad=value.requires_grad | setting.answer.opposite()) if frozen else value
+    return value.put(aspect, value.setting(aspect) | setting)
+
+
+def _with(value: Abstract, path: str, frozen: Answer) -> Abstract:
+    """A value that may hold parameters of a model that is frozen, or trained, from here on."""
+    if value.elements is not None:
+        value = replace(value, elements=tuple(_with(each, path, frozen) for each in value.elements))
+    if value.item is not None:
+        value = replace(value, item=_with(value.item, path, frozen))
+    if value.kind not in {Kind.PARAMETER, Kind.TENSOR} or not value.source:
+        return value
+    if value.kind is Kind.TENSOR:
+        related = value.source == path or is_part(value.source, path) or is_part(path, value.source)
+        return replace(value, requires_grad=value.requires_grad | frozen.opposite()) if related else value
+    if value.source == path or is_part(value.source, path):
+        return replace(value, requires_grad=frozen.opposite())
+    if is_part(path, value.source):
+        return replace(value, requires_grad=value.requires_grad | frozen.opposite())
+    return value
