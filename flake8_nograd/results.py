@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from . import naming, torch_api
+from . import naming, torch_operations
 from .facts import Anchor, Evaluated, FileFacts, Forward, Kind, Loop, Purpose, Use, Value
 from .grad import Answer
 
@@ -35,7 +35,7 @@ def operated_on(facts: FileFacts) -> frozenset[Anchor]:
         # Of what others than operations make of a result, we do not know that a tensor is behind it.
         origins = sources.get(made_at, set()) | ({made_at} & use.value.forwards)
         sources.setdefault(use.anchor, set()).update(origins)
-        if use.callee.startswith("torch.") or use.callee in torch_api.OF_TENSORS_ALONE:
+        if use.callee.startswith("torch.") or use.callee in torch_operations.OF_TENSORS_ALONE:
             found |= origins
     return frozenset(found)
 
@@ -155,11 +155,11 @@ def over_data(each: Forward) -> bool:
 def is_tensor(use: Use) -> bool:
     """Whether only tensors, or what is computed of them, are used so."""
     if use.purpose is Purpose.CALL:
-        return use.callee in torch_api.TAKING_TENSORS
+        return use.callee in torch_operations.TAKING_TENSORS
     return use.purpose is Purpose.VALUE and (
         use.callee in {"detach", "data", "cpu"}
-        or use.callee in torch_api.PLAIN_METHODS
-        or use.callee in torch_api.NON_DIFFERENTIABLE
+        or use.callee in torch_operations.PLAIN_METHODS
+        or use.callee in torch_operations.NON_DIFFERENTIABLE
     )
 
 

@@ -8,7 +8,7 @@ from operator import or_
 
 import libcst as cst
 
-from .. import naming, torch_api
+from .. import naming, torch_api, torch_classes
 from ..facts import Kind, Reveal
 from ..grad import KEEP, Answer, Shift
 from .calling.builtin_functions import BuiltinFunctions
@@ -81,7 +81,7 @@ class Calls:
             operands = [each for each in given.all() if each.kind is not Kind.PLAIN]
             context.meets(node, callee.api, operands)
             result = replace(computed(node, operands, context.mode()), kind=Kind.TENSOR)
-            return replace(result, is_inference=Answer.UNKNOWN) if callee.api in torch_api.PASSING_ON else result
+            return replace(result, is_inference=Answer.UNKNOWN) if callee.api in torch_classes.PASSING_ON else result
         methods = context.methods(callee, "__call__")
         if methods:
             called = Abstract(kind=Kind.FUNCTION, label=callee.label, definitions=(*methods,), bound=callee)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import libcst as cst
 
-from .. import naming, torch_api
+from .. import naming, torch_api, torch_classes
 from ..facts import Evaluated, Kind, Role
 from ..grad import Answer, GradMode
 from .aspects import Aspect, Setting, is_part
@@ -161,13 +161,13 @@ def _annotated(context: Context, parameter: cst.Param) -> Abstract | None:
             if isinstance(each, cst.ClassDef):
                 return _object_of(context, each)
     name = torch_api.canonical(".".join([root.api, *reversed(parts)])) if root.api else ""
-    if torch_api.is_model_class(name):
+    if torch_classes.is_model_class(name):
         return Abstract(kind=Kind.MODEL)
     if name in {"torch.Tensor", "torch.FloatTensor"}:
         return DATA if naming.sounds_like_data(parameter.name.value) else Abstract(kind=Kind.TENSOR)
-    if name and torch_api.makes_loader(name):
+    if name and torch_classes.makes_loader(name):
         return Abstract(kind=Kind.LOADER)
-    if (name and torch_api.makes_optimizer(name)) or name == "torch.optim.Optimizer":
+    if (name and torch_classes.makes_optimizer(name)) or name == "torch.optim.Optimizer":
         return Abstract(kind=Kind.OPTIMIZER)
     return None
 
@@ -194,13 +194,13 @@ def role_of(known: ClassKnowledge, parents: list[ClassKnowledge]) -> Role:
             return Role.CALLBACK
         if full in {"torch.autograd.Function", "torch.autograd.function.Function"}:
             return Role.AUTOGRAD_FUNCTION
-        if torch_api.makes_optimizer(full) or full == "torch.optim.Optimizer":
+        if torch_classes.makes_optimizer(full) or full == "torch.optim.Optimizer":
             return Role.OPTIMIZER
         if last in {"Trainer", "Seq2SeqTrainer"} and full.startswith("transformers"):
             return Role.TRAINER
         if full == "unittest.TestCase" or last.endswith("TestCase"):
             return Role.TEST_CASE
-        is_of_nn = full.startswith("torch.nn.") and full not in torch_api.NN_BUT_NO_MODULE
+        is_of_nn = full.startswith("torch.nn.") and full not in torch_classes.NN_BUT_NO_MODULE
         if is_of_nn or last.endswith(("Module", "PreTrainedModel")):
             return Role.MODULE
     for parent in parents:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import libcst as cst
 
-from .. import naming, torch_api
+from .. import naming, torch_api, torch_classes, torch_operations
 from ..facts import Evaluated, Kind, Leaf, Loop, Loss, Purpose, Yield
 from ..grad import ANYTHING, Answer
 from .aspects import Aspect, Setting
@@ -218,7 +218,7 @@ class Expressions:
             return self._part(node, base, name, path)
         if name == "param_groups":
             return _groups(node)
-        if name in torch_api.VIEW_ATTRIBUTES and base.kind in TENSOR_KINDS:
+        if name in torch_operations.VIEW_ATTRIBUTES and base.kind in TENSOR_KINDS:
             return computed(node, [base], context.mode(), view=True)
         if base.kind in {Kind.TENSOR, Kind.DATA, Kind.PARAMETER, Kind.CONTAINER, Kind.UNKNOWN}:
             requires = Answer.NO if base.kind is Kind.DATA or name == "data" else Answer.UNKNOWN
@@ -448,7 +448,7 @@ class Expressions:
                 if found is not None:
                     found = replace(found, parameter=None, identity=frozenset())
                     return self.context.named(self.context.as_object_has_it(receiver, found), path)
-        if path and name not in torch_api.MODULE_METHODS_NOT_FORWARD:
+        if path and name not in torch_classes.MODULE_METHODS_NOT_FORWARD:
             if path in self.context.known.modules:
                 return Abstract(kind=Kind.MODEL, label=path)
             if receiver.kind is not Kind.MODEL and naming.sounds_like_criterion(name):

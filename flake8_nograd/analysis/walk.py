@@ -7,7 +7,7 @@ from operator import ge, gt, le, lt
 
 import libcst as cst
 
-from .. import torch_api
+from .. import torch_api, torch_classes
 from ..facts import Discarded, Form, Kind, Loop, Purpose, Yield
 from ..grad import ANYTHING, KEEP, UNREACHED, Answer, Shift
 from .aspects import Aspect
@@ -359,11 +359,11 @@ class Walk(cst.CSTVisitor):
     def _narrowed(self, test: cst.BaseExpression) -> None:
         """``isinstance(m, nn.Linear)``: where the test holds, ``m`` is a module; of ``torch.Tensor``, it is none."""
         names = self.context.state.names
-        for name in self._held_where(test, torch_api.is_model_class):
+        for name in self._held_where(test, torch_classes.is_model_class):
             value = names.get(name, NONE)
             if value.kind in {Kind.UNKNOWN, Kind.DATA} and not value.is_none and not value.definitions:
                 names[name] = replace(value, kind=Kind.MODEL, requires_grad=Answer.UNKNOWN)
-        for name in self._held_where(test, torch_api.TENSOR_CLASSES.__contains__):
+        for name in self._held_where(test, torch_classes.TENSOR_CLASSES.__contains__):
             if name in names and self.context.lookup(name).kind is Kind.MODEL:
                 names[name] = replace(names[name], kind=Kind.TENSOR, requires_grad=Answer.UNKNOWN)
 

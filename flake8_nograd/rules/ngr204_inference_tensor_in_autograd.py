@@ -77,7 +77,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .. import torch_api
+from .. import torch_classes
 from ..edits import Fix, Replace
 from ..expected_errors import expects_an_error
 from ..facts import Anchor, FileFacts, Form, InferenceUse, Manner, Place, Purpose, Value, Write
@@ -131,7 +131,7 @@ def _why(facts: FileFacts, use: InferenceUse) -> str:
     if use.operation == "forward":
         return SAVED if _saves(facts, use) else ""
     others = any(each.requires_grad is Answer.YES for each in use.others)
-    return SAVED if others and use.operation in torch_api.SAVING_OPERATIONS else ""
+    return SAVED if others and use.operation in torch_classes.SAVING_OPERATIONS else ""
 
 
 def _saves(facts: FileFacts, use: InferenceUse) -> bool:
@@ -139,7 +139,7 @@ def _saves(facts: FileFacts, use: InferenceUse) -> bool:
     forward = next((each for each in facts.forwards if each.anchor is use.anchor), None)
     if forward is None or forward.frozen is Answer.YES:
         return False
-    if forward.model.api in torch_api.SAVING_MODULES:
+    if forward.model.api in torch_classes.SAVING_MODULES:
         return True
     return any(each.purpose is Purpose.GRADIENT and use.anchor in each.value.forwards for each in facts.uses)
 

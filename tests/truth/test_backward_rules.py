@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import Variable
 
-from flake8_nograd import torch_api
+from flake8_nograd import torch_classes
 from flake8_nograd.rules import all_rules
 
 from .graphs import error_of
@@ -278,7 +278,7 @@ SAVING: dict[str, Callable[[], object]] = {
 
 
 def test_the_table_of_saving_operations_is_run() -> None:
-    assert SAVING.keys() == torch_api.SAVING_OPERATIONS
+    assert SAVING.keys() == torch_classes.SAVING_OPERATIONS
 
 
 @pytest.mark.parametrize("operation", sorted(SAVING))
@@ -333,7 +333,7 @@ SAVING_INPUTS: dict[str, Callable[[], object]] = {
 
 
 def test_the_table_of_saving_modules_is_run() -> None:
-    assert {f"torch.nn.{name}" for name in SAVING_INPUTS} == torch_api.SAVING_MODULES
+    assert {f"torch.nn.{name}" for name in SAVING_INPUTS} == torch_classes.SAVING_MODULES
 
 
 @pytest.mark.parametrize("module", sorted(SAVING_INPUTS))

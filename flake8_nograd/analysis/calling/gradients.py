@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from ... import naming, torch_api
+from ... import naming, torch_classes
 from ...facts import Backward, Differentiation, Evaluated, Kind, Leaf, Loss, ModeSwitch, Purpose
 from ...grad import Answer, GradMode
 from ..aspects import Aspect, Setting
@@ -164,7 +164,7 @@ def _of_chain(node: cst.Call) -> str:
     """The path at the root of ``net.to(device).eval()``: nothing but a module has both methods."""
     inner: cst.BaseExpression = node
     while isinstance(inner, cst.Call) and isinstance(inner.func, cst.Attribute):
-        if inner.func.attr.value not in torch_api.MODULE_RETURNS_SELF:
+        if inner.func.attr.value not in torch_classes.MODULE_RETURNS_SELF:
             return ""
         inner = inner.func.value
     return path_of(inner)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from ... import naming, torch_api
+from ... import naming, torch_api, torch_operations
 from ...facts import Kind, Loss, Manner, Purpose
 from ...grad import KEEP, Answer, GradMode, Shift
 from ..aspects import NOT_SET, Setting
@@ -106,38 +106,40 @@ class Library:
         plain = name.count(".") == 1
         if "out" in given.keywords:
             self.tensors.write(node, given.keywords["out"], Manner.OUT, "out", given.positional)
-        if name.startswith(torch_api.FOREACH_PREFIX) and last.endswith("_") and given.positional:
+        if name.startswith(torch_operations.FOREACH_PREFIX) and last.endswith("_") and given.positional:
             target = given.positional[0]
             for each in target.elements or (target.item or target,):
                 self.tensors.write(node, each, Manner.FOREACH, last, given.positional[1:])
             return NONE
-        operation = torch_api.in_place_function(name) or ("inplace=True" if _is_true(given.at(-1, "inplace")) else "")
+        operation = torch_operations.in_place_function(name) or (
+            "inplace=True" if _is_true(given.at(-1, "inplace")) else ""
+        )
         if operation and given.positional:
             self.tensors.write(node, given.positional[0], Manner.METHOD, operation, given.positional[1:])
             return given.positional[0]
-        if (plain and last in torch_api.FACTORIES) or name == "torch.autograd.Variable":
+        if (plain and last in torch_operations.FACTORIES) or name == "torch.autograd.Variable":
             return tensor_of(self.context, node, name, given, mode)
         if name.startswith("torch.nn.init."):
             return given.positional[0] if given.positional else UNKNOWN
-        if plain and last in torch_api.NON_DIFFERENTIABLE:
+        if plain and last in torch_operations.NON_DIFFERENTIABLE:
             for each in given.all():
                 context.use(each, node, Purpose.VALUE, callee=last)
             return detached(node, Loss.NON_DIFFERENTIABLE, given.at(0) or UNKNOWN, mode)
         if name in {"torch.save", "torch.manual_seed"}:
             return NONE
-        if plain and last in torch_api.PLAIN_FUNCTIONS and given.positional:
+        if plain and last in torch_operations.PLAIN_FUNCTIONS and given.positional:
             for each in given.all():
                 context.use(each, node, Purpose.VALUE, callee=last)
             return PLAIN
         operands = flat([each for each in given.all() if each.kind is not Kind.PLAIN])
-        if plain and last in torch_api.VIEW_FUNCTIONS:
+        if plain and last in torch_operations.VIEW_FUNCTIONS:
             context.operates(operands[:1], node, name)
             return computed(node, operands[:1], mode, view=True)
-        if torch_api.is_differentiable_function(name):
+        if torch_operations.is_differentiable_function(name):
             context.meets(node, last if plain else name, operands)
             context.operates(operands, node, name)
             result = replace(computed(node, operands, mode), kind=Kind.TENSOR)
-            if last in torch_api.MAYBE_VIEW_FUNCTIONS or "dropout" in last:
+            if last in torch_operations.MAYBE_VIEW_FUNCTIONS or "dropout" in last:
                 result = replace(result, is_inference=Answer.UNKNOWN)
             elif mode is GradMode.INFERENCE:
                 result = replace(result, is_inference=Answer.YES)

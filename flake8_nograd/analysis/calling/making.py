@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import libcst as cst
 
-from ... import torch_api
+from ... import torch_api, torch_classes, torch_operations
 from ...facts import Cut, Kind, Leaf, Loss, Purpose
 from ...grad import Answer, GradMode
 from ..aspects import BUILT, NOT_SET
@@ -15,17 +15,17 @@ from ..value import Abstract, computed, replace, was_computed
 
 def made(context: Context, node: cst.Call, name: str, given: Arguments) -> Abstract | None:
     """What a call makes; None if it makes no such object."""
-    if name in torch_api.CRITERIA or name in torch_api.PARAMETERLESS:
+    if name in torch_classes.CRITERIA or name in torch_classes.PARAMETERLESS:
         return Abstract(kind=Kind.CRITERION, identity=frozenset({node}), api=name)
     if name in torch_api.GIVES_THE_MODEL:
         wrapped = given.at(0)
-        if wrapped is not None and wrapped.kind is Kind.UNKNOWN and wrapped.label and torch_api.makes_model(name):
+        if wrapped is not None and wrapped.kind is Kind.UNKNOWN and wrapped.label and torch_classes.makes_model(name):
             if context.training_of(wrapped.label) is not NOT_SET:
                 # What was put in a mode is a module.
                 wrapped = replace(wrapped, kind=Kind.MODEL)
         if wrapped is not None and wrapped.kind in {Kind.MODEL, Kind.FUNCTION}:
             return replace(context.settled(wrapped), label="")
-    if torch_api.makes_model(name):
+    if torch_classes.makes_model(name):
         return Abstract(
             kind=Kind.MODEL,
             api=name,
@@ -35,11 +35,11 @@ def made(context: Context, node: cst.Call, name: str, given: Arguments) -> Abstr
             # What is loaded may be in evaluation mode; what is built is not.
             training=BUILT if name.startswith("torch.nn.") else NOT_SET,
         )
-    if torch_api.makes_optimizer(name):
+    if torch_classes.makes_optimizer(name):
         return Abstract(kind=Kind.OPTIMIZER, identity=frozenset({node}))
-    if torch_api.makes_loader(name):
+    if torch_classes.makes_loader(name):
         return Abstract(kind=Kind.LOADER, identity=frozenset({node}))
-    if torch_api.makes_scaler(name):
+    if torch_classes.makes_scaler(name):
         return Abstract(kind=Kind.SCALER, identity=frozenset({node}))
     if name == "torch.nn.Parameter":
         context.meets(node, "requires_grad", given.positional[:1])
@@ -74,7 +74,11 @@ def tensor_of(context: Context, node: cst.Call, name: str, given: Arguments, mod
         # A leaf without a graph, whatever it is given: truth test test_variable_without_the_flag.
         cut = _copied(node, name, first)
         return replace(first, label="", requires_grad=Answer.NO, is_leaf=Answer.YES, leaf=None, cut=cut)
-    if name in torch_api.ALIASING and first is not None and first.kind in {Kind.UNKNOWN, Kind.TENSOR, Kind.PARAMETER}:
+    if (
+        name in torch_operations.ALIASING
+        and first is not None
+        and first.kind in {Kind.UNKNOWN, Kind.TENSOR, Kind.PARAMETER}
+    ):
         return replace(computed(node, [first], mode, view=True), kind=Kind.TENSOR, label="")
     if flag is not None:
         requires = flag.answer()
@@ -102,11 +106,11 @@ def tensor_of(context: Context, node: cst.Call, name: str, given: Arguments, mod
 
 def _copied(node: cst.Call, name: str, content: Abstract | None) -> Cut:
     """How a tensor made of numbers has no graph."""
-    if content is not None and name in torch_api.COPYING and was_computed(content):
+    if content is not None and name in torch_operations.COPYING and was_computed(content):
         return Cut(Loss.COPY, node) if content.kind is Kind.PLAIN or content.cut is None else content.cut
     return Cut(Loss.FACTORY, node)
 
 
 def _releafed(node: cst.Call, name: str, content: Abstract | None) -> cst.Call | None:
     """Where what was computed is made a leaf."""
-    return node if content is not None and name in torch_api.COPYING and was_computed(content) else None
+    return node if content is not None and name in torch_operations.COPYING and was_computed(content) else None

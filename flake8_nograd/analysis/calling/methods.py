@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from ... import naming, torch_api
+from ... import naming, torch_api, torch_classes
 from ...facts import Kind, Purpose
 from ...grad import ANYTHING, ENABLE_GRAD, KEEP, Answer, GradMode
 from ..collected import Arguments, tupled
@@ -39,7 +39,7 @@ class Methods:
         """Call a method of a value whose class is not in the file."""
         context = self.context
         path = receiver.label
-        if name in torch_api.MODULE_EVIDENCE_METHODS and receiver.kind in {Kind.UNKNOWN, Kind.DATA, Kind.TENSOR}:
+        if name in torch_classes.MODULE_EVIDENCE_METHODS and receiver.kind in {Kind.UNKNOWN, Kind.DATA, Kind.TENSOR}:
             context.evidence(path)
         special = self._protocol(node, receiver, name, given)
         if special is not None:
@@ -80,7 +80,7 @@ class Methods:
             if name == "named_parameters":
                 item = Abstract(kind=Kind.CONTAINER, elements=(PLAIN, single))
             return Abstract(kind=Kind.PARAMETERS, item=item, source=receiver.label, made_at=node)
-        if name in torch_api.MODULE_GIVES_MODULES and receiver.kind is Kind.MODEL:
+        if name in torch_classes.MODULE_GIVES_MODULES and receiver.kind is Kind.MODEL:
             frozen = context.frozen_setting(receiver)
             part = Abstract(kind=Kind.MODEL, training=context.training(receiver), frozen=frozen, source=receiver.label)
             if name.startswith("named_"):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from ... import naming, torch_api
+from ... import naming, torch_api, torch_classes, torch_operations
 from ...facts import Cut, Kind, Loss
 from ...grad import ANYTHING, Answer, GradMode
 from ..aspects import Aspect
@@ -120,13 +120,13 @@ class Models:
     def method(self, node: cst.Call, model: Abstract, name: str, given: Arguments) -> Abstract:
         """Call a method of a model whose class is not in the file."""
         context = self.context
-        if name in torch_api.MODULE_RETURNS_SELF:
+        if name in torch_classes.MODULE_RETURNS_SELF:
             return model
-        if name in torch_api.MODULE_METHODS_NOT_FORWARD:
+        if name in torch_classes.MODULE_METHODS_NOT_FORWARD:
             self.rows.call(node, f".{name}", model, given)
             self.rows.handed_on(node, f"{model.label}.{name}", given)
-            if name in torch_api.MODULE_FREEZES and model.label and not given.all():
-                put(context, Aspect.FROZEN, model.label, torch_api.MODULE_FREEZES[name])
+            if name in torch_classes.MODULE_FREEZES and model.label and not given.all():
+                put(context, Aspect.FROZEN, model.label, torch_classes.MODULE_FREEZES[name])
             return UNKNOWN
         first = given.at(0)
         if name in torch_api.SELF_GUARDED_METHODS and not (name == "encode" and first and first.kind is Kind.TENSOR):
@@ -188,7 +188,7 @@ def _invented(values: list[Abstract]) -> bool:
 def _is_written_out(made: object) -> bool:
     """Whether a tensor is noise, or of numbers that stand there: ``torch.randn(2)``, ``torch.LongTensor([[1, 2]])``."""
     match made:
-        case cst.Call(func=cst.Attribute(attr=cst.Name(value=name))) if name in torch_api.INVENTING:
+        case cst.Call(func=cst.Attribute(attr=cst.Name(value=name))) if name in torch_operations.INVENTING:
             return True
         case cst.Call(args=[cst.Arg(value=cst.Call() as inner)]):
             return _is_written_out(inner)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from ... import torch_api
+from ... import torch_operations
 from ...facts import Cut, Kind, Loss, Manner, Purpose, Write
 from ...grad import Answer, GradMode
 from ..changing import change_in_place
@@ -47,7 +47,7 @@ class Tensors:
                 return Abstract(forwards=receiver.forwards | forwards_of(given.all()))
         if name in {"items", "values"} and receiver.kind is Kind.UNKNOWN:
             return self.containers.method(node, receiver, name, given)
-        if name in torch_api.PLAIN_METHODS:
+        if name in torch_operations.PLAIN_METHODS:
             context.use(receiver, node, Purpose.VALUE, callee=name)
             how = Loss.ITEM if name in {"item", "tolist"} else Loss.NUMPY
             return replace(PLAIN, cut=Cut(how, node))
@@ -68,16 +68,16 @@ class Tensors:
                 if receiver.label:
                     context.state.hold(receiver.label, replace(result, label=receiver.label), receiver)
             return result
-        if torch_api.changes_in_place(name):
+        if torch_operations.changes_in_place(name):
             return self._in_place(node, receiver, name, given)
-        if name in torch_api.NON_DIFFERENTIABLE:
+        if name in torch_operations.NON_DIFFERENTIABLE:
             context.use(receiver, node, Purpose.VALUE, callee=name)
             return detached(node, Loss.NON_DIFFERENTIABLE, receiver, mode)
         operands = [receiver, *(each for each in given.all() if each.kind is not Kind.PLAIN)]
-        if name in torch_api.VIEW_METHODS:
+        if name in torch_operations.VIEW_METHODS:
             context.operates([receiver], node, name)
             return _like(receiver, computed(node, [receiver], mode, view=True))
-        if name in torch_api.MAYBE_VIEW_METHODS:
+        if name in torch_operations.MAYBE_VIEW_METHODS:
             if receiver.kind is Kind.UNKNOWN and receiver.api:
                 return UNKNOWN
             context.operates([receiver], node, name)
@@ -89,7 +89,7 @@ class Tensors:
             elif not mode & GradMode.INFERENCE and receiver.is_inference is Answer.NO:
                 inference = Answer.NO
             return replace(result, is_leaf=Answer.UNKNOWN, is_inference=inference, made_under=under, leaf=None)
-        if name in torch_api.DIFFERENTIABLE_METHODS:
+        if name in torch_operations.DIFFERENTIABLE_METHODS:
             context.meets(node, name, operands)
             context.operates(operands, node, name)
             result = _like(receiver, computed(node, operands, mode))
