@@ -8,6 +8,8 @@ from . import naming, torch_api
 from .facts import Anchor, Call, Differentiation, FileFacts, Form, Forward, Function, Guard, Kind, Place, Purpose, Use
 from .grad import Answer
 
+GRAPH_ATTRIBUTES = frozenset({"grad_fn", "requires_grad"})
+"""What is only asked of a tensor to learn of its graph."""
 WEIGHTS = frozenset({Kind.MODEL, Kind.PARAMETER, Kind.PARAMETERS})
 
 
@@ -152,6 +154,8 @@ def needs_gradients(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         if same_loop or (not place.loops and not backward.place.loops) or (inputs and not place.loops):
             return True
     if place.function is not None and place.function.reads_graph:
+        return True
+    if any(use.callee in GRAPH_ATTRIBUTES for use in uses):
         return True
     if _asks_for_gradients_of_input(facts, place):
         return True

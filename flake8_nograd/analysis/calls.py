@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import partial, reduce
 from operator import or_
 
 import libcst as cst
@@ -137,6 +137,12 @@ class Calls:
     def _unknown(self, node: cst.Call, callee: Abstract, given: Arguments) -> Abstract:
         context = self.context
         name = callee.label
+        functions = [each for each in callee.definitions if not isinstance(each, cst.ClassDef)]
+        if functions:
+            # The name holds something else as well.
+            ways = [partial(self.functions.one, node, each, callee, given) for each in functions]
+            classes = tuple(each for each in callee.definitions if isinstance(each, cst.ClassDef))
+            return context.either([*ways, partial(self._unknown, node, replace(callee, definitions=classes), given)])
         for owner in callee.definitions:
             # A module, or its class: nothing is known of what it gives, but what it is given may go in.
             forward = context.method(owner, "forward") if isinstance(owner, cst.ClassDef) else None

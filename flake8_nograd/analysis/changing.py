@@ -9,7 +9,9 @@ import libcst as cst
 from ..facts import Kind
 from ..grad import Answer
 from .aspects import is_part
+from .collected import merge
 from .context import Context, as_handed_in
+from .knowledge import Place
 from .value import Abstract, Definition, replace
 
 ANY_TENSOR = (
@@ -31,13 +33,16 @@ def change_in_place(
     for name in changed:
         # Functions that read the name may run now.
         if name.isidentifier():
-            held = state.names[name]
-            context.learned.bind(context.owner_of(name), name, replace(held, parameter=None, identity=frozenset()))
+            context.seen_from_within(name, state.names[name])
         elif name.startswith("self.") and name.count(".") == 1 and context.here.owner is not None:
             _changes_elsewhere(context, context.here.owner, name.removeprefix("self."), target, state.names[name])
     changes_for_others(context, {*changed, target.label}, alter)
     for scope, name in target.held:
         _changes_elsewhere(context, scope, name, target, replace(alter(target), forwards=target.forwards))
+    for each in context.here.generators:
+        taken = context.learned.functions[each].taken
+        left = replace(alter(target).elsewhere(), label="")
+        taken[target.identity] = taken.get(target.identity, left) | left
     learning = context.learning()
     if learning is not None and any(alter(each).gist() != each.gist() for each in ANY_TENSOR):
         path = target.label
@@ -53,14 +58,25 @@ def change_in_place(
 
 
 def changes_for_others(context: Context, paths: set[str], alter: Callable[[Abstract], Abstract]) -> None:
-    """Functions within those that were handed something by one of these names find it changed."""
-    for (scope, name), parameters in context.known.handed.items():
+    """Others find changed what they were handed, or keep in an attribute, by one of these names."""
+
+    def leads_there(place: Place) -> bool:
+        scope, name = place
         related = any(path == name or is_part(path, name) or is_part(name, path) for path in paths)
-        for definition, position in parameters if related and scope is context.owner_of(name) else ():
-            parameter = context.known.functions[definition].parameters[position]
-            held = context.known.bindings.get(definition, {}).get(parameter)
+        return related and scope is context.owner_of(name)
+
+    for handed, parameters in context.known.handed.items():
+        for definition, position in parameters if leads_there(handed) else ():
+            known = context.known.functions[definition]
+            held = known.handed(position)
             if held is not None:
-                context.learned.bind(definition, parameter, alter(held))
+                context.learned.bind(definition, known.parameters[position], alter(held))
+                merge(context.learned.functions[definition].meanwhile, position, alter(held))
+    for (owner, name), places in context.known.stored.items():
+        attributes = context.learned.classes[owner].attributes
+        held = context.known.classes[owner].attributes.get(name)
+        if held is not None and any(map(leads_there, places)):
+            attributes[name] = attributes.get(name, held) | alter(held)
 
 
 def kept(context: Context, handed: Abstract, places: frozenset[tuple[Definition, str]]) -> None:

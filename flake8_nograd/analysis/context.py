@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -197,6 +197,24 @@ class Context:
             known = self.known.classes.get(each) if isinstance(each, cst.ClassDef) else None
             seen += [parent for parent in known.parents if parent not in seen] if known is not None else []
         return owner in seen
+
+    def seen_from_within(self, name: str, value: Abstract) -> None:
+        """What a name holds has changed: functions that read it, and may run now, find it so."""
+        self.learned.bind(self.owner_of(name), name, value.elsewhere())
+
+    def either(self, ways: Sequence[Callable[[], Abstract]]) -> Abstract:
+        """One of several things happens here, and which is not known."""
+        if len(ways) == 1:
+            return ways[0]()
+        before = self.state.fork()
+        result = ways[0]()
+        after = self.state.fork()
+        for way in ways[1:]:
+            self.state.become(before.fork())
+            result |= way()
+            after = self.state.join(after)
+        self.state.become(after)
+        return result
 
     def places_of(self, value: Abstract) -> frozenset[tuple[Definition | None, str]]:
         """The names and attributes by which others than the function that is handed a value may reach it."""

@@ -7,7 +7,7 @@ import libcst as cst
 from .. import naming, torch_api, torch_classes
 from ..facts import Evaluated, Kind, Role
 from ..grad import Answer, GradMode
-from .aspects import Aspect, Setting, is_part
+from .aspects import Aspect, Setting, is_part, root_of
 from .context import Context, as_handed_in
 from .knowledge import ClassKnowledge, Def, FunctionKnowledge
 from .value import DATA, UNKNOWN, Abstract, replace
@@ -124,6 +124,10 @@ def _settings(context: Context, node: Def, owner: cst.ClassDef | None, known: Fu
                 overruled or "self" in constructed.retrains or setting.answer is Answer.YES
             ):
                 # Since then the whole, or this part of it, may have been put in another mode.
+                continue
+            since = constructed.attributes.get(root_of(path.removeprefix("self.")), UNKNOWN).setting(aspect)
+            if since.is_set and since.answer is Answer.UNKNOWN:
+                # By those who handed it in.
                 continue
             if not any(path == other or is_part(path, other) for other in table):
                 table[path] = Setting(setting.answer, Evaluated.CONSTRUCTOR)

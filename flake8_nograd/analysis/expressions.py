@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import libcst as cst
 
@@ -34,6 +35,7 @@ from .value import (
     replace,
     rescaled,
 )
+from .waiting import resumed
 
 
 @dataclass(slots=True)
@@ -199,6 +201,7 @@ class Expressions:
                     return context.named(context.as_object_has_it(base, found), path)
         if name == "grad_fn" or (name == "requires_grad" and base.forwards):
             context.walks_graph()
+            context.use(base, node, Purpose.VALUE, callee=name)
         if name in PLAIN_ATTRIBUTES:
             return PLAIN
         if name == "grad":
@@ -383,13 +386,10 @@ class Expressions:
         return left | right
 
     def _either(self, one: cst.BaseExpression, other: cst.BaseExpression) -> Abstract:
-        before = self.context.state.fork()
-        first = acting(self.context.state, one, self.context.settled(self.of(one)))
-        after = self.context.state.fork()
-        self.context.state.become(before)
-        second = acting(self.context.state, other, self.context.settled(self.of(other)))
-        self.context.state.become(self.context.state.join(after))
-        return first | second
+        def way(node: cst.BaseExpression) -> Abstract:
+            return acting(self.context.state, node, self.context.settled(self.of(node)))
+
+        return self.context.either([partial(way, one), partial(way, other)])
 
     def _ended(self, value: Abstract, node: cst.CSTNode, how: str) -> None:
         self.context.use(value, node, Purpose.VALUE, callee=how)
@@ -615,6 +615,8 @@ class Expressions:
             if learning is not None and value.parameter is not None:
                 places = learning.keeps.get(value.parameter, frozenset())
                 learning.keeps[value.parameter] = places | {(owner, rest)}
+            for place in context.places_of(value):
+                context.learned.stored.setdefault((owner, rest), {})[place] = None
             known = attributes.get(rest)
             clean = value.elsewhere()
             if value.kind is Kind.PLAIN:
@@ -641,6 +643,7 @@ class Expressions:
         learning = context.learning()
         if learning is not None:
             context.yields()
+            resumed(context)
             item = Abstract(kind=Kind.CONTAINER, item=value, forwards=value.forwards)
             learning.returns = item if learning.returns is None else learning.returns | item
         return UNKNOWN

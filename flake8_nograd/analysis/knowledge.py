@@ -81,6 +81,12 @@ class FunctionKnowledge:
     """The parameters whose tensors it may change: ``x.requires_grad_()``, ``x.add_(...)``."""
     alters: dict[int, Abstract] = field(default_factory=dict)
     """What it leaves of them."""
+    meanwhile: dict[int, Abstract] = field(default_factory=dict)
+    """Of a generator: what others make of what its parameters hold, perhaps while it waits."""
+    taken: dict[frozenset[cst.CSTNode], Abstract] = field(default_factory=dict)
+    """Of a generator: what loops over it make of what it has given, by its identity."""
+    resets: dict[tuple[Definition | None, Aspect, str], Setting] = field(default_factory=dict)
+    """Of a generator: what loops over it put models in, by the function whose name it is, and the access path."""
     aliases: set[frozenset[int]] = field(default_factory=set)
     """Parameters that some caller gives one object."""
     puts: dict[tuple[Definition | None, Aspect, str], Setting] = field(default_factory=dict)
@@ -144,7 +150,9 @@ class FunctionKnowledge:
             [(position, value.gist()) for position, value in sorted(self.arguments.items())],
             [(position, value.gist()) for position, value in sorted(self.stores.items())],
             [(position, value.gist()) for position, value in sorted(self.alters.items())],
-            (self.aliases, self.puts, self.holds, self.keeps, self.origins, self.omitted),
+            [(position, value.gist()) for position, value in sorted(self.meanwhile.items())],
+            [(identity, value.gist()) for identity, value in self.taken.items()],
+            (self.aliases, self.puts, self.holds, self.resets, self.keeps, self.origins, self.omitted),
             [(path, setting.answer) for table in self.settings.values() for path, setting in table.items()],
             [(place, value.gist()) for place, value in self.rebinds.items()],
         )
@@ -200,6 +208,8 @@ class Knowledge:
     """Whether some model, or a part of one, is perhaps frozen somewhere."""
     handed: dict[Place, dict[tuple[Def, int], None]] = field(default_factory=dict)
     """The parameters that get what a name holds."""
+    stored: dict[tuple[cst.ClassDef, str], dict[Place, None]] = field(default_factory=dict)
+    """By which other names what an attribute of a class's objects holds may be reached."""
 
     def next(self) -> Knowledge:
         """To be filled by the next walk, which knows from its start which functions and classes there are.

@@ -74,8 +74,13 @@ def put(context: Context, aspect: Aspect, path: str, answer: Answer, where: Eval
         names.setdefault(some_part(source), False)
     for other in {other for name in names for other in context.aliases(name)} - names.keys():
         # Who calls this function, knows whether they are one.
-        _note(context, aspect, other, answer | setting_of(table, other).answer, where)
+        note(context, aspect, other, answer | setting_of(table, other).answer, where)
     changes_for_others(context, {*names}, lambda value: _put(value, aspect, Setting(answer, where)))
+    for generator in context.here.generators:
+        resets = context.learned.functions[generator].resets
+        for name in names:
+            key = context.owner_of(name), aspect, name
+            resets[key] = resets.get(key, Setting(answer, where)) | Setting(answer, where)
     # What is marked makes aspect is known of its parts obsolete.
     for name, certain in sorted(names.items(), key=lambda each: each[1]):
         mark(context, aspect, name, answer if certain else answer | setting_of(table, name).answer, where)
@@ -100,7 +105,7 @@ def put_elsewhere(context: Context, owner: Definition | None, aspect: Aspect, pa
 
 def mark(context: Context, aspect: Aspect, path: str, answer: Answer, where: Evaluated = Evaluated.HERE) -> None:
     """What is known of a model under one of its names, for callers as well."""
-    _note(context, aspect, path, answer, where)
+    note(context, aspect, path, answer, where)
     learning = context.learning()
     if learning is not None:
         learning.puts.setdefault((context.owner_of(path), aspect, path), NOT_SET)
@@ -111,7 +116,8 @@ def mark(context: Context, aspect: Aspect, path: str, answer: Answer, where: Eva
             context.learned.classes[owner].retrains.add(path)
 
 
-def _note(context: Context, aspect: Aspect, path: str, answer: Answer, where: Evaluated) -> None:
+def note(context: Context, aspect: Aspect, path: str, answer: Answer, where: Evaluated) -> None:
+    """What is known of a model under one of its names from here on."""
     table = context.state.settings[aspect]
     for name in [name for name in table if is_part(name, path)]:
         del table[name]
@@ -164,9 +170,22 @@ def _same(context: Context, path: str, *, of_parts: bool) -> Iterator[tuple[str,
             yield name, value.identity == mine.identity and len(shared) == 1
         elif of_parts and is_part(value.label, path):
             yield name, True
+    for name in _outside_of(context, path):
+        yield name, False
     label = "" if mine.kind is not Kind.MODEL or is_part(mine.label, path) else mine.label
     if label and label != path and label not in context.state.names:
         yield label, True
+
+
+def _outside_of(context: Context, path: str) -> Iterator[str]:
+    """The names that an object was handed by what it holds in an attribute: ``trainer.model``, ``self.model``."""
+    root, dot, attribute = path.rpartition(".")
+    if not dot or not any(attribute == name for _, name in context.known.stored):
+        return
+    holder = context.state.names.get(root) or (UNKNOWN if "." in root else context.lookup(root))
+    for (owner, name), places in context.known.stored.items():
+        if name == attribute and context.is_of(holder, owner):
+            yield from (outer for scope, outer in places if outer != path and scope is context.owner_of(outer))
 
 
 def _put(value: Abstract, aspect: Aspect, setting: Setting) -> Abstract:

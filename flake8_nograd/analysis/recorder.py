@@ -60,6 +60,8 @@ class Surroundings:
     elsewhere: dict[str, Definition | None] = field(default_factory=dict)
     """The names that the function at hand declares ``global`` or ``nonlocal``, and the scope they belong to."""
     loops: tuple[Loop, ...] = ()
+    generators: tuple[Def, ...] = ()
+    """The generators of the file that the loops around go through: each waits while the body runs."""
     switches: tuple[Switch, ...] = ()
     idle: tuple[Switch, ...] = ()
     statement: cst.CSTNode | None = None

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import libcst as cst
 
 from ..facts import Cut, Kind, Leaf, Loss, Place, Switch, Value
-from ..grad import ANYTHING, Answer, GradMode, Shift
+from ..grad import ANYTHING, KEEP, Answer, GradMode, Shift
 from .aspects import NOT_SET, Aspect, Setting
 
 Definition = cst.FunctionDef | cst.Lambda | cst.ClassDef
@@ -172,6 +172,7 @@ class Abstract(NamedTuple):
             known,
             self.training.answer,
             self.frozen.answer,
+            self.frozen.is_set,
             self.shift,
             self.definitions,
             [each.gist() for each in parts],
@@ -237,7 +238,7 @@ class Abstract(NamedTuple):
             item=self.item | other.item if self.item and other.item else self.item or other.item,
             constant=self.constant if self.constant == other.constant else None,
             is_none=self.is_none and other.is_none,
-            shift=self.shift | other.shift if self.shift and other.shift else None,
+            shift=_either_shift(self, other),
             leaving=self.leaving | other.leaving,
             saved=self.saved | other.saved if self.saved and other.saved else None,
             definitions=tuple(dict.fromkeys(self.definitions + other.definitions)),
@@ -275,6 +276,14 @@ def _either_api(one: Abstract, other: Abstract) -> frozenset[str]:
     if one.api == other.api or not one.kind is other.kind is Kind.API:
         return frozenset()
     return frozenset().union(*(each.either or {each.api} for each in (one, other)))
+
+
+def _either_shift(one: Abstract, other: Abstract) -> Shift | None:
+    """Of two functions, one may be wrapped in a switch."""
+    if one.shift and other.shift:
+        return one.shift | other.shift
+    wrapped = one.shift or other.shift
+    return wrapped | KEEP if wrapped and one.kind is other.kind is Kind.FUNCTION else None
 
 
 def _either_block(one: Abstract, other: Abstract) -> Switch | None:

@@ -477,8 +477,9 @@ class Walk(cst.CSTVisitor):
         iterated = self.expressions.of(node.iter)
         if node.asynchronous is not None:
             context.recorder.write(Yield(node, context.place(), True))
-        leaks = self._leaking_generator(node.iter)
-        if leaks:
+        generators = self._generators(node.iter)
+        if any(each.yields != KEEP == each.own for each in generators):
+            # It yields in another mode than it is called in.
             context.state.mode = context.state.mode.then(ANYTHING)
         loop = self._loop(node, iterated)
         context.recorder.write(loop)
@@ -495,6 +496,8 @@ class Walk(cst.CSTVisitor):
             self.expressions.assign_target(node.target, reached(context, in_turn(node, iterated, value)))
             node.body.visit(self)
 
+        outside = context.here.generators
+        context.here.generators = (*outside, *(each.node for each in generators))
         self._loop_body(
             loop,
             turn,
@@ -502,6 +505,7 @@ class Walk(cst.CSTVisitor):
             certain=node if iterated.kind is Kind.PARAMETERS else None,
             runs=self._has_a_turn(node, iterated),
         )
+        context.here.generators = outside
         return False
 
     def _grown(self, node: cst.BaseExpression, iterated: Abstract) -> Abstract:
@@ -612,19 +616,13 @@ class Walk(cst.CSTVisitor):
                 return holds is not None and isinstance(one, int) and isinstance(other, int) and holds(one, other)
         return False
 
-    def _leaking_generator(self, node: cst.BaseExpression) -> bool:
-        """Whether a generator of this file yields in another mode than it is called in."""
+    def _generators(self, node: cst.BaseExpression) -> list[FunctionKnowledge]:
+        """The generators of this file that a loop goes through."""
         if not isinstance(node, cst.Call):
-            return False
-        self.context.recorder.quiet += 1
-        callee = self.expressions.of(node.func)
-        self.context.recorder.quiet -= 1
-        for definition in callee.definitions:
-            if not isinstance(definition, cst.ClassDef):
-                known = self.context.known.functions.get(definition)
-                if known is not None and known.yields is not None and known.yields != KEEP and known.own == KEEP:
-                    return True
-        return False
+            return []
+        functions = self.context.known.functions
+        called = [each for each in self.bindings.before(node.func).definitions if not isinstance(each, cst.ClassDef)]
+        return [functions[each] for each in called if each in functions and functions[each].yields is not None]
 
     # --- with -----------------------------------------------------------------------
 
@@ -717,7 +715,7 @@ class Walk(cst.CSTVisitor):
         context.state = State()
         here.function, here.owner, here.scopes = node, deferred.owner, deferred.scopes
         here.loops, here.switches, here.tests, here.passed, here.branches = (), (), (), (), ()
-        here.idle, here.elsewhere = (), {}
+        here.idle, here.elsewhere, here.generators = (), {}, ()
         enter(context, node, deferred.owner, known)
         if isinstance(node, cst.Lambda):
             here.statement = here.block = node

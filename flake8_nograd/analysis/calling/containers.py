@@ -52,8 +52,10 @@ class Containers:
         after = filled(container, values)
         if path in context.state.names:
             context.state.names[path] = after
+        if path.isidentifier():
+            context.seen_from_within(path, after)
         learning = context.learning()
-        if learning is None or not path:
+        if learning is None:
             return
         root, dot, rest = path.partition(".")
         owner = context.here.owner
@@ -62,8 +64,6 @@ class Containers:
         elif container.parameter is not None and not dot:
             for each in values:
                 merge(learning.stores, container.parameter, each)
-        elif not dot and (path not in context.state.names or path in context.here.elsewhere):
-            context.learned.bind(context.scope_of(path), path, after.elsewhere())
 
     def item(self, node: cst.CSTNode, value: Abstract) -> Abstract:
         """What iterating over a value gives."""

@@ -62,15 +62,11 @@ class Functions:
         """Call a function of the file."""
         if callee.definitions and all(map(self._makes_a_manager, callee.definitions)):
             return self._manager(node, callee, given)
-        result: Abstract | None = None
-        for definition in callee.definitions:
-            if isinstance(definition, cst.ClassDef):
-                continue
-            each = self.one(node, definition, callee, given)
-            result = each if result is None else result | each
         # What it gives is known from walking it under the modes of all its calls; what it only
         # hands on, a wrapper's mode does not change.
-        return result or UNKNOWN
+        functions = [each for each in callee.definitions if not isinstance(each, cst.ClassDef)]
+        ways = [partial(self.one, node, each, callee, given) for each in functions]
+        return self.context.either(ways) if ways else UNKNOWN
 
     def one(self, node: cst.Call, definition: Def, callee: Abstract, given: Arguments) -> Abstract:
         """Call one of the functions that a name may stand for."""
@@ -106,6 +102,9 @@ class Functions:
         context.state.mode = outside
         if callee.shift is None:
             context.state.mode = left_by(known, outside)
+        elif callee.shift | KEEP == callee.shift:
+            # Perhaps it is another function that is wrapped, and this one is not.
+            context.state.mode = outside | left_by(known, outside)
         return result_of(node, known.returns, bound, given, runs)
 
     def _hand_in(self, learned: FunctionKnowledge, bound: int, given: Arguments) -> None:

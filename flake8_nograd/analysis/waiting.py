@@ -1,0 +1,28 @@
+"""Generators that wait while their consumers go on: what these have changed meanwhile."""
+
+from __future__ import annotations
+
+from ..facts import Evaluated
+from .aspects import Aspect, setting_of
+from .context import Context, as_handed_in
+from .putting import note
+from .value import Abstract
+
+
+def resumed(context: Context) -> None:
+    """A generator goes on: whoever goes through it has perhaps changed what it was handed, gave, and finds."""
+    function, names = context.function(), context.state.names
+    if function is None:
+        return
+    resets = dict(function.resets)
+    for position, left in function.meanwhile.items():
+        handed = names[as_handed_in(position)]
+        for name in [name for name, value in names.items() if value.identity & handed.identity]:
+            resets.update(((function.node, aspect, name), left.setting(aspect)) for aspect in Aspect)
+        context.state.mutate(handed, left.__or__)
+    for identity, left in function.taken.items():
+        context.state.mutate(Abstract(identity=identity), left.__or__)
+    for (owner, aspect, name), setting in resets.items():
+        if setting.is_set and owner is context.owner_of(name):
+            before = setting_of(context.state.settings[aspect], name)
+            note(context, aspect, name, setting.answer | before.answer, Evaluated.NOT)
