@@ -105,7 +105,7 @@ def _suspends(facts: FileFacts, function: Function | None, loop: Loop | None, st
 def _means_something_else(facts: FileFacts, function: Function | None, loop: Loop | None, statement: Anchor) -> bool:
     """Whether the region calls what raises, or does nothing, without gradients."""
     return any(
-        call.api in HAZARDS
+        (call.api in HAZARDS or call.function in differentiating(facts))
         and call.place.function is function
         and (call.place.statement is statement if loop is None else loop in call.place.loops)
         for call in facts.calls

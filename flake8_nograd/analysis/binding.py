@@ -123,7 +123,7 @@ class Bindings:
     ) -> None:
         if self.context.recorder.quiet:
             return
-        parts = self.expressions.unpacked(target, value, len(target.elements))
+        parts = self.expressions.unpacked(target, value)
         for element, part in zip(target.elements, parts, strict=True):
             if path_of(element.value) != "_":
                 self.context.takes(value, part, element.value)

@@ -576,7 +576,7 @@ class Expressions:
                 else:
                     self.bind(name, value)
             case cst.Tuple(elements=elements) | cst.List(elements=elements):
-                parts = self.unpacked(target, value, len(elements))
+                parts = self.unpacked(target, value)
                 for element, part in zip(elements, parts, strict=True):
                     if isinstance(element, cst.StarredElement):
                         part = Abstract(kind=Kind.CONTAINER, item=part, forwards=part.forwards)
@@ -587,17 +587,16 @@ class Expressions:
             case cst.Subscript():
                 self.of(target)
 
-    def unpacked(self, node: cst.CSTNode, value: Abstract, count: int) -> list[Abstract]:
+    def unpacked(self, target: cst.Tuple | cst.List, value: Abstract) -> list[Abstract]:
         """The parts of a value that is unpacked."""
+        count = len(target.elements)
         if value.elements is not None and len(value.elements) == count:
             return list(value.elements)
-        if value.item is not None:
-            return [replace(value.item, forwards=value.item.forwards | value.forwards)] * count
         if value.kind is Kind.TENSOR and value.forwards:
             # What a model gives may be a tuple, of tensors like the one we took it for.
             return [replace(value, label="", identity=frozenset())] * count
-        part = self.calls.containers.item(node, value)
-        return [part] * count
+        self.context.consumes(value, target)
+        return [self.calls.containers.inside(each.value, value) for each in target.elements]
 
     def store_attribute(self, target: cst.Attribute, value: Abstract) -> None:
         """``a.b = value``."""

@@ -81,6 +81,8 @@ class FunctionKnowledge:
     """The parameters whose tensors it may change: ``x.requires_grad_()``, ``x.add_(...)``."""
     alters: dict[int, Abstract] = field(default_factory=dict)
     """What it leaves of them."""
+    stirred: bool = False
+    """Of a generator: whether some loop over it leaves another grad mode behind at the end of a turn."""
     meanwhile: dict[int, Abstract] = field(default_factory=dict)
     """Of a generator: what others make of what its parameters hold, perhaps while it waits."""
     taken: dict[frozenset[cst.CSTNode], Abstract] = field(default_factory=dict)
@@ -143,6 +145,7 @@ class FunctionKnowledge:
                 self.own,
                 self.leaves,
                 self.yields,
+                self.stirred,
                 self.wraps,
                 self.enables,
             ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..facts import Evaluated
+from ..grad import ANYTHING, KEEP
 from .aspects import Aspect, setting_of
 from .context import Context, as_handed_in
 from .putting import note
@@ -14,6 +15,8 @@ def resumed(context: Context) -> None:
     function, names = context.function(), context.state.names
     if function is None:
         return
+    if function.stirred and function.own == KEEP:
+        context.state.mode = ANYTHING
     resets = dict(function.resets)
     for position, left in function.meanwhile.items():
         handed = names[as_handed_in(position)]

@@ -494,7 +494,12 @@ class Walk(cst.CSTVisitor):
                 # What the body has appended is reached as well.
                 value |= self.expressions.calls.containers.item(node.target, grown)
             self.expressions.assign_target(node.target, reached(context, in_turn(node, iterated, value)))
+            mode = context.state.mode
             node.body.visit(self)
+            ends = [each for each in (context.state, *self.breaks[-1]) if each.reached]
+            for each in generators:
+                learning = context.learned.functions[each.node]
+                learning.stirred |= any(end.mode != mode for end in ends)
 
         outside = context.here.generators
         context.here.generators = (*outside, *(each.node for each in generators))
