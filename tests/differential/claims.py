@@ -221,6 +221,11 @@ def compare_rows(found: Comparison, source: Source, facts: FileFacts, lines: dic
             found.wrong.append(Wrong("backward", f"line {line}", "a graph", "it fails"))
         if claim is Answer.NO and done.completed(line) > 0:
             found.wrong.append(Wrong("backward", f"line {line}", "no graph", "it does not fail"))
+        if backward.target.releafed is not None and done.reached.get(line):
+            # The one claim of a backward pass that reaches no parameter: what it starts from was made a leaf.
+            found.asked["reached"] += 1
+            if any(done.reached[line]):
+                found.wrong.append(Wrong("reached", f"line {line}", "no parameter", "one is behind it"))
     for write in facts.writes:
         line = lines.get(write.place.statement, 0)
         if not done.lines[line]:

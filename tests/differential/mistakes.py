@@ -30,6 +30,15 @@ def detached_loss(writer: Writer) -> None:
     caught(writer, [f"{loss}{lost}.backward()"], "RuntimeError")
 
 
+def forced_loss(writer: Writer) -> None:
+    """A loss without a graph, which is made to require gradients before ``backward``."""
+    pick = writer.choices.pick
+    loss = writer.bind(Thing.SCALAR, f"{writer.scalar()}{pick(('.detach()', '.data', '.detach().clone()', ''))}")
+    lines = [f"{loss}{pick(('.requires_grad_()', '.requires_grad = True'))}", writer.marked(loss)]
+    lines.append(f"{pick((loss, loss, f'({loss} / 2)', f'({loss} + {writer.scalar()})'))}.backward()")
+    caught(writer, lines, "RuntimeError")
+
+
 def inference_tensor(writer: Writer) -> None:
     """A tensor of inference mode where autograd records."""
     pick = writer.choices.pick
@@ -106,6 +115,7 @@ def wrong_order(writer: Writer) -> None:
 MISTAKES: tuple[Callable[[Writer], None], ...] = (
     *(toggled,) * 3,
     *(detached_loss,) * 2,
+    *(forced_loss,) * 2,
     *(inference_tensor,) * 2,
     not_called,
     misspelt,

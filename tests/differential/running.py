@@ -59,6 +59,8 @@ class Run:
     """What was raised by each line itself, caught or not."""
     cuts: dict[int, list[frozenset[tuple[GradMode, int]]]] = field(default_factory=lambda: defaultdict(list))
     """Of what ``backward`` was called on, by line."""
+    reached: dict[int, list[bool]] = field(default_factory=lambda: defaultdict(list))
+    """Whether a parameter is behind what ``backward`` was called on, by line."""
     forwards: dict[int, list[bool]] = field(default_factory=lambda: defaultdict(list))
     """Whether forward passes recorded a graph, by each line on the way to them."""
     graphs: int = 0
@@ -210,7 +212,10 @@ class _Watch(TorchFunctionMode):
         name = getattr(func, "__name__", "")
         given = [*_tensors(args), *_tensors(tuple((kwargs or {}).values()))]
         if name in {"backward", "grad"} and given:
-            self.result.cuts[_lines()[0]].append(getattr(given[0], "cuts", frozenset()))
+            line = _lines()[0]
+            self.result.cuts[line].append(getattr(given[0], "cuts", frozenset()))
+            if name == "backward":
+                self.result.reached[line].append(_has_a_parameter_behind(given[0]))
         mode = mode_now()
         made = func(*args, **(kwargs or {}))
         if made is None and name == "__setitem__":
@@ -233,6 +238,18 @@ class _Watch(TorchFunctionMode):
             elif cuts and not each.requires_grad:
                 each.cuts = cuts
         return made
+
+
+def _has_a_parameter_behind(tensor: torch.Tensor) -> bool:
+    """Whether a backward pass on it gives some parameter a gradient."""
+    if tensor.grad_fn is None:
+        return isinstance(tensor, nn.Parameter)
+    waiting = [tensor.grad_fn]
+    for each in waiting:
+        if isinstance(getattr(each, "variable", None), nn.Parameter):
+            return True
+        waiting += [behind for behind, _ in each.next_functions if behind is not None and behind not in waiting]
+    return False
 
 
 _FRESH = frozenset({"zeros_like", "ones_like", "new_ones", "new_zeros", "randn_like", "_make_subclass"})

@@ -431,6 +431,20 @@ def test_a_view_follows_what_it_shows_and_not_the_other_way_round() -> None:
     assert not other.is_leaf
 
 
+def test_a_view_cannot_be_frozen() -> None:
+    weight = nn.Parameter(torch.ones(2, 2))
+    with torch.no_grad():
+        view = weight[:1]
+        view.requires_grad_(False)
+        assert view.requires_grad
+        view.requires_grad = False
+        assert view.requires_grad
+        copy = weight * 1
+        copy.requires_grad_()
+        copy.requires_grad_(False)
+        assert not copy.requires_grad
+
+
 @pytest.mark.parametrize(
     "copy",
     [

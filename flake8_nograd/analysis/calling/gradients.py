@@ -124,10 +124,13 @@ class Gradients:
             return receiver
 
         def change(value: Abstract) -> Abstract:
+            # A view that was made without gradients goes on requiring them with what it is a view of:
+            # truth test test_a_view_cannot_be_frozen.
+            stays = answer is Answer.NO and value.is_view and value.requires_grad is not Answer.NO
             return replace(
                 value,
                 kind=Kind.TENSOR if value.kind in {Kind.UNKNOWN, Kind.DATA} else value.kind,
-                requires_grad=answer,
+                requires_grad=value.requires_grad if stays else answer,
                 cut=None,
                 leaf=(value.leaf or Leaf.REQUIRES_GRAD) if answer is Answer.YES and leaf else None,
                 is_leaf=Answer.YES if leaf else value.is_leaf,
