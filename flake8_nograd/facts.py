@@ -238,7 +238,7 @@ class Place(NamedTuple):
     tests: tuple[str, ...] = ()
     """The names that the conditions around it test, ``train`` in ``if train:``, and what its handlers catch."""
     idle: tuple[Switch, ...] = ()
-    """The switches that stand above it as statements, in its block or one around, and have no effect."""
+    """The switches that have no effect here: statements above in its block or one around, and conditions around."""
     passed: tuple[str, ...] = ()
     """The names that conditions above it test, of which one branch does not come here: ``if not train: return``."""
 
@@ -259,6 +259,8 @@ class Form(Enum):
     CLASS_DECORATOR = "class decorator"
     STATEMENT = "statement"
     """An expression statement: effective for ``set_grad_enabled`` alone."""
+    CONDITION = "condition"
+    """``if torch.no_grad():``: not entered, and true as objects are."""
     ENTERED = "entered"
     """``stack.enter_context(...)`` or ``__enter__``."""
 
@@ -478,14 +480,14 @@ class Assignment:
     bound: Anchor | None = None
     """The target, where it is written as one; of ``setattr(...)`` nothing."""
     is_read: bool = True
-    """Of the variable of a loop: whether anything below in the loop reads more than its ``.grad``."""
+    """Of the variable of a loop: whether anything below in the loop, or after it, reads more than its ``.grad``."""
     is_shared: bool = False
     """Whether another name holds the object that the target held."""
 
 
 @dataclass(frozen=True, slots=True)
 class Discarded:
-    """An expression statement that does nothing: ``x.grad``, ``x.grad == y``."""
+    """An expression statement that does nothing: ``x.grad``, ``x.grad == y``, ``map(f, xs)``."""
 
     anchor: Anchor
     """The statement."""
@@ -498,6 +500,8 @@ class Discarded:
     """The expression, or both sides of the comparison."""
     holder: Value | None
     """The object that has the attribute."""
+    never_run: Anchor | None = None
+    """A generator expression that nobody goes through, or the function of such a ``map``."""
 
 
 @dataclass(frozen=True, slots=True)

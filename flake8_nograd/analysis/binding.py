@@ -174,7 +174,7 @@ class Bindings:
                 None if holder is None else holder.fact(),
                 target,
                 not (isinstance(loop, Loop) and isinstance(loop.anchor, cst.For))
-                or is_read_after(loop.anchor, node, path),
+                or is_read_after(loop.anchor, node, path, context.here.body),
                 any(each.holds(before) for name, each in context.state.names.items() if name != path),
             )
         )

@@ -106,7 +106,7 @@ class Expressions:
             case cst.Dict(elements=elements):
                 return self._dictionary(elements)
             case cst.ListComp() | cst.SetComp() | cst.GeneratorExp() | cst.DictComp():
-                return self._comprehension(node, lazy=isinstance(node, cst.GeneratorExp))
+                return self.comprehension(node, lazy=isinstance(node, cst.GeneratorExp))
             case cst.Lambda():
                 self.define(node)
                 return Abstract(kind=Kind.FUNCTION, definitions=(node,))
@@ -483,7 +483,7 @@ class Expressions:
         for at, argument in enumerate(arguments):
             if isinstance(argument.value, cst.GeneratorExp):
                 # sum(...), list(...) and most others run it at once.
-                value = self._comprehension(argument.value, lazy=lazy and not argument.star)
+                value = self.comprehension(argument.value, lazy=lazy and not argument.star)
             else:
                 value = self.of(argument.value)
             values.append(value)
@@ -499,9 +499,14 @@ class Expressions:
 
     # --- comprehensions ---------------------------------------------------------
 
-    def _comprehension(
-        self, node: cst.ListComp | cst.SetComp | cst.GeneratorExp | cst.DictComp, *, lazy: bool
+    def comprehension(
+        self,
+        node: cst.ListComp | cst.SetComp | cst.GeneratorExp | cst.DictComp,
+        *,
+        lazy: bool,
+        is_statement: bool = False,
     ) -> Abstract:
+        """A comprehension, whose element is thrown away as the whole is."""
         context = self.context
         before = context.state.fork()
         loops = context.here.loops
@@ -539,9 +544,11 @@ class Expressions:
         if isinstance(node, cst.DictComp):
             self.of(node.key)
             item = self.of(node.value)
+        elif is_statement and isinstance(node.elt, cst.Call):
+            item = self.call(node.elt, is_statement=True)
         else:
             item = self.of(node.elt)
-        if not lazy and item.forwards:
+        if not lazy and not is_statement and item.forwards:
             context.use(item, node, Purpose.ACCUMULATED)
         context.here.loops = loops
         context.here.scopes = scopes

@@ -114,15 +114,21 @@ def _fields(kind: type[cst.CSTNode]) -> tuple[str, ...]:
 PUNCTUATION = ("whitespace", "lpar", "rpar", "lbracket", "rbracket", "lbrace", "rbrace", "comma", "equal", "operator")
 
 
-def is_read_after(loop: cst.For, binding: cst.BaseSmallStatement, name: str) -> bool:
-    """Whether the loop reads a name below its binding, for more than its ``.grad``."""
+def is_read_after(loop: cst.For, binding: cst.BaseSmallStatement, name: str, around: cst.CSTNode | None) -> bool:
+    """Whether a loop reads its variable below a binding, for more than its ``.grad``, or what is around it does then.
+
+    The last turn leaves it what was bound there.
+    """
     reader = _Reader(binding, name)
     loop.body.visit(reader)
+    if not reader.found and around is not None:
+        reader = _Reader(loop, name)
+        around.visit(reader)
     return reader.found
 
 
 class _Reader(cst.CSTVisitor):
-    def __init__(self, binding: cst.BaseSmallStatement, name: str) -> None:
+    def __init__(self, binding: cst.CSTNode, name: str) -> None:
         super().__init__()
         self.binding = binding
         self.name = name
@@ -130,9 +136,11 @@ class _Reader(cst.CSTVisitor):
         self.found = False
 
     def on_visit(self, node: cst.CSTNode) -> bool:
-        """Do not enter the binding itself: what it reads is the old value."""
+        """Do not enter the binding itself: what it reads is the old value. Of a loop, what its end runs is below."""
         if node is self.binding:
             self.below = True
+            if isinstance(node, cst.For) and node.orelse is not None:
+                node.orelse.visit(self)
             return False
         return not self.found and super().on_visit(node)
 
@@ -152,21 +160,50 @@ class _Reader(cst.CSTVisitor):
         return not isinstance(node.target, cst.Name)
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:
-        return self._later(node.body)
+        return self._later(node)
 
     def visit_Lambda(self, node: cst.Lambda) -> bool:
-        return self._later(node.body)
+        return self._later(node)
 
     def visit_While(self, node: cst.While) -> bool:
         return self._turns(node)
 
     def visit_For(self, node: cst.For) -> bool:
+        if self.name in bound_by(node.target) and not _holds(node, self.binding):
+            # Its own from here on.
+            node.iter.visit(self)
+            return False
         return self._turns(node)
 
-    def _later(self, body: cst.CSTNode) -> bool:
-        """What is defined above the binding may run below it."""
+    def visit_ListComp(self, node: cst.ListComp) -> bool:
+        return self._comprehends(node)
+
+    def visit_SetComp(self, node: cst.SetComp) -> bool:
+        return self._comprehends(node)
+
+    def visit_DictComp(self, node: cst.DictComp) -> bool:
+        return self._comprehends(node)
+
+    def visit_GeneratorExp(self, node: cst.GeneratorExp) -> bool:
+        return self._comprehends(node)
+
+    def _comprehends(self, node: cst.BaseComp) -> bool:
+        """Whether a comprehension does not bind the name; if it does, only its first iterable is read outside."""
+        target: cst.CompFor | None = node.for_in
+        while target is not None:
+            if self.name in bound_by(target.target):
+                node.for_in.iter.visit(self)
+                return False
+            target = target.inner_for_in
+        return True
+
+    def _later(self, node: cst.FunctionDef | cst.Lambda) -> bool:
+        """What is defined above the binding may run below it; a parameter is another variable."""
+        given = node.params
+        if any(each.name.value == self.name for each in (*given.params, *given.kwonly_params, *given.posonly_params)):
+            return False
         below, self.below = self.below, True
-        body.visit(self)
+        node.body.visit(self)
         self.below = below
         return False
 

@@ -64,6 +64,8 @@ class Surroundings:
     """The generators of the file that the loops around go through: each waits while the body runs."""
     switches: tuple[Switch, ...] = ()
     idle: tuple[Switch, ...] = ()
+    body: cst.CSTNode | None = None
+    """All that the function at hand does, or the module."""
     statement: cst.CSTNode | None = None
     block: cst.CSTNode | None = None
     tests: tuple[str, ...] = ()

@@ -73,6 +73,29 @@ class Switches:
         if not effective:
             context.here.idle = (*context.here.idle, switch)
 
+    def condition(self, node: cst.BaseExpression, value: Abstract) -> tuple[Switch, ...]:
+        """The row of a switch that is made to be asked whether it is true, if that is what a condition does."""
+        context = self.context
+        if not isinstance(node, cst.Call) or value.kind is not Kind.SWITCH or value.shift is None:
+            return ()
+        if value.api not in torch_api.SWITCHES or self.bindings.before(node.func).kind is not Kind.API:
+            return ()
+        function = context.function()
+        switch = Switch(
+            node,
+            value.api,
+            Form.CONDITION,
+            True,
+            context.mode(),
+            context.mode(),
+            None if function is None else function.row,
+            context.place(),
+            value.shift.enables,
+            self._arguments(node),
+        )
+        context.recorder.write(switch)
+        return (switch,)
+
     def _arguments(self, node: cst.BaseExpression) -> tuple[Value, ...] | None:
         """What torch's own class is called with, if that is what stands here."""
         if not isinstance(node, cst.Call) or self.bindings.before(node.func).kind is not Kind.API:

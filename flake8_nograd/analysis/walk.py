@@ -62,6 +62,7 @@ class Walk(cst.CSTVisitor):
     def visit_Module(self, node: cst.Module) -> bool:
         """Module level first, then the functions, outer before inner."""
         context = self.context
+        context.here.body = node
         self.block(node)
         context.learned.settings = context.state.fork().settings
         while self.definitions.deferred:
@@ -112,11 +113,28 @@ class Walk(cst.CSTVisitor):
         """An expression statement."""
         if isinstance(node.value, cst.Call):
             value = self.expressions.call(node.value, is_statement=True)
+            self._mapped(node, node.value)
+        elif isinstance(node.value, cst.ListComp | cst.SetComp | cst.GeneratorExp):
+            lazy = isinstance(node.value, cst.GeneratorExp)
+            value = self.expressions.comprehension(node.value, lazy=lazy, is_statement=True)
+            if lazy:
+                self._never_run(node, node.value)
         else:
             value = self.expressions.of(node.value)
             self._discarded(node)
         self.switches.statement(node, value)
         return False
+
+    def _mapped(self, node: cst.Expr, call: cst.Call) -> None:
+        """``map(f, xs)``, which calls nothing before somebody goes through it."""
+        if isinstance(call.func, cst.Name) and call.func.value == "map" and call.args and not call.args[0].star:
+            if self.bindings.before(call.func).api == "builtins.map":
+                self._never_run(node, call.args[0].value)
+
+    def _never_run(self, node: cst.Expr, code: cst.BaseExpression) -> None:
+        context = self.context
+        row = Discarded(node, context.place(), UNKNOWN.fact(), "", (node.value,), None, code)
+        context.recorder.write(row)
 
     def _discarded(self, node: cst.Expr) -> None:
         """The row of an attribute or a comparison that stands alone."""
@@ -317,6 +335,8 @@ class Walk(cst.CSTVisitor):
         """``if``, ``elif``, ``else``."""
         context = self.context
         test = self.expressions.of(node.test)
+        idle = context.here.idle
+        context.here.idle = (*idle, *self.switches.condition(node.test, test))
         context.use(test, node.test, Purpose.VALUE, callee="if")
         before = context.state.fork()
         tests = context.here.tests
@@ -329,6 +349,7 @@ class Walk(cst.CSTVisitor):
             node.body.visit(self)
         else:
             context.state.reached = False
+        context.here.idle = idle
         after = context.state.fork()
         left = not after.reached and not _raises(node.body)
         context.state.become(before)
@@ -720,7 +741,7 @@ class Walk(cst.CSTVisitor):
         context.state = State()
         here.function, here.owner, here.scopes = node, deferred.owner, deferred.scopes
         here.loops, here.switches, here.tests, here.passed, here.branches = (), (), (), (), ()
-        here.idle, here.elsewhere, here.generators = (), {}, ()
+        here.idle, here.elsewhere, here.generators, here.body = (), {}, (), node.body
         enter(context, node, deferred.owner, known)
         if isinstance(node, cst.Lambda):
             here.statement = here.block = node

@@ -94,7 +94,7 @@ def check(facts: FileFacts) -> Iterator[Finding]:
 
 def _is_without_effect(switch: Switch) -> bool:
     asks = switch.api in {"torch.enable_grad", "torch.set_grad_enabled"} and switch.enables is Answer.YES
-    return asks and switch.before is GradMode.INFERENCE
+    return asks and switch.before is GradMode.INFERENCE and switch.form is not Form.CONDITION
 
 
 def _made_useless(facts: FileFacts, switch: Switch) -> list[Backward]:

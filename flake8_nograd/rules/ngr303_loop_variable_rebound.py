@@ -6,10 +6,11 @@ the old ones: nothing is updated, clipped, averaged or moved, and torch says
 nothing, under `no_grad` or not. Only an operation in place (`p -= ...`,
 `p.copy_(...)`) changes the parameter itself.
 
-The rule speaks when what the loop goes through are parameters, when the right
-side computes a tensor and changes none in place, and when nothing in the loop
-reads the new one. Where it is kept (`adapted.append(p)`), as functional updates
-do, the rule is silent.
+The rule speaks when what the loop goes through are parameters, or tensors that
+are made to require gradients, when the right side computes a tensor and changes
+none in place, or hands on another (`target = source`), and when nothing in the
+loop, or after it, reads the new one. Where it is kept (`adapted.append(p)`), as
+functional updates do, the rule is silent.
 
 Example:
 
@@ -67,14 +68,23 @@ def check(facts: FileFacts) -> Iterator[Finding]:
         loop = loop_variable_of(each)
         if loop is None or each.is_read or in_test(each.place) or each.place.statement in changed:
             continue
-        if makes_new_tensor(each) and _is_parameter(each, loop):
+        if (makes_new_tensor(each) or _hands_on_another(each)) and _is_parameter(each, loop):
             yield Finding(each.anchor, {"target": each.target.label}, in_place(each))
+
+
+def _hands_on_another(each: Assignment) -> bool:
+    """``target = source``, of two parameters."""
+    if len(each.reads) != 1 or not each.is_alone:
+        return False
+    other = each.reads[0]
+    return other.kind is Kind.PARAMETER and other.label != each.target.label and each.value.kind is Kind.PARAMETER
 
 
 def _is_parameter(each: Assignment, loop: Loop) -> bool:
     gradient = f"{each.target.label}.grad"
     return (
         each.target.kind is Kind.PARAMETER
+        or each.target.leaf is not None
         or loop.iterates.kind is Kind.PARAMETERS
         or any(read.label == gradient or read.label.startswith(f"{gradient}.") for read in each.reads)
     )

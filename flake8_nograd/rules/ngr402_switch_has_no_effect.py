@@ -3,7 +3,8 @@
 `no_grad()`, `enable_grad()` and `inference_mode()` make a context manager. The
 mode changes when it is entered by `with`, not when it is made: after the
 statement `torch.no_grad()` gradients are on as before, what the code computes
-keeps its graph, and nothing is raised. Only `torch.set_grad_enabled(...)` acts
+keeps its graph, and nothing is raised. `if torch.no_grad():` does not enter it
+either: as a condition it is always true. Only `torch.set_grad_enabled(...)` acts
 when it is called.
 
 In some 1,200 published packages the rule spoke once, of a `torch.no_grad()` above a loop that
@@ -31,7 +32,8 @@ Use instead:
 Fix safety:
 
     Unsafe: what follows in the block is put under the switch, and what it
-    computes has no graph any more. Where the block is to end is a guess.
+    computes has no graph any more. Where the block is to end is a guess. There
+    is no fix for a condition.
 
 When to silence it:
 
@@ -56,13 +58,18 @@ from ..rule import Finding, rule
 @rule(
     code="NGR402",
     name="switch-has-no-effect",
-    message="{switch} as a statement changes nothing: enter it by `with`",
+    message="{switch} as a {form} changes nothing: enter it by `with`",
 )
 def check(facts: FileFacts) -> Iterator[Finding]:
-    """Look at each statement that is a switch and no more."""
+    """Look at each statement that is a switch and no more, and at each that is asked whether it is true."""
     for each in facts.switches:
-        if each.form is Form.STATEMENT and not (each.called and each.api == "torch.set_grad_enabled"):
-            yield Finding(each.anchor, {"switch": each.api.rsplit(".", 1)[-1]}, _mended(facts, each))
+        if each.called and each.api == "torch.set_grad_enabled":
+            continue
+        details = {"switch": each.api.rsplit(".", 1)[-1], "form": each.form.value}
+        if each.form is Form.CONDITION:
+            yield Finding(each.anchor, details)
+        elif each.form is Form.STATEMENT:
+            yield Finding(each.anchor, details, _mended(facts, each))
 
 
 def _mended(facts: FileFacts, switch: Switch) -> Fix | None:

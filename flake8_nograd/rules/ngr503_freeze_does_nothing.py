@@ -3,6 +3,8 @@
 `p.requires_grad == False` compares and throws the answer away: one `=` too
 many, and `p` is trained on. So does `p.grad == None`, which leaves the gradient
 where it was. `p.requires_grad`, alone on its line, is read and no more.
+`map(lambda p: p.requires_grad_(False), parameters)` calls nothing before somebody
+goes through it, and as a statement nobody does; a generator expression neither.
 `p.requires_grad_ = False` gives the name of the method to a value, and
 `p.requires_grad_` without parentheses calls nothing. None of these says a word.
 
@@ -59,7 +61,7 @@ from collections.abc import Iterator
 
 from ..edits import Fix, Rename, Replace
 from ..expected_errors import expects_an_error
-from ..facts import Assignment, Call, Discarded, FileFacts, Kind
+from ..facts import Assignment, Call, Discarded, FileFacts, Kind, Place
 from ..rule import Finding, rule
 
 CALLABLE = frozenset({Kind.FUNCTION, Kind.CLASS, Kind.API})
@@ -72,6 +74,9 @@ SEVERAL = {Kind.CONTAINER: "a tuple or a list", Kind.PARAMETERS: "several parame
 def check(facts: FileFacts) -> Iterator[Finding]:
     """Look at statements without effect, and at what the flag is set on."""
     for discarded in facts.discarded:
+        if discarded.never_run is not None:
+            yield from _never_run(facts, discarded)
+            continue
         why = _discards(discarded)
         if why and not expects_an_error(facts, discarded.place.function):
             yield Finding(discarded.anchor, {"target": discarded.value.label, "why": why}, _assigned(discarded))
@@ -92,6 +97,18 @@ def check(facts: FileFacts) -> Iterator[Finding]:
             fix = Fix((Rename(call.anchor, "requires_grad_"),), True, "Call requires_grad_")
             target = f"{call.receiver.label}.requires_grad".lstrip(".")
             yield Finding(call.anchor, {"target": target, "why": "is a bool, and raises when it is called"}, fix)
+
+
+def _never_run(facts: FileFacts, each: Discarded) -> Iterator[Finding]:
+    """Whether it would set the flag: as a generator expression, or by the function that it maps."""
+
+    def stands_in(place: Place) -> bool:
+        mapped = place.function is not None and place.function.anchor is each.never_run
+        return mapped or any(loop.anchor is each.never_run for loop in place.loops)
+
+    why = "is never called: nobody goes through the generator that would"
+    if any(call.api == ".requires_grad_" and stands_in(call.place) for call in facts.calls):
+        yield Finding(each.anchor, {"target": "requires_grad_", "why": why})
 
 
 def _discards(each: Discarded) -> str:

@@ -119,6 +119,16 @@ def test_these_statements_freeze_nothing(statement: str) -> None:
     assert trains(module)
 
 
+def test_what_nobody_goes_through_freezes_nothing() -> None:
+    module = model()
+    run("map(lambda each: each.requires_grad_(False), module.parameters())", module=module)
+    run("(each.requires_grad_(False) for each in module.parameters())", module=module)
+    assert trains(module)
+    module = model()
+    run("list(map(lambda each: each.requires_grad_(False), module.parameters()))", module=module)
+    assert not trains(module)
+
+
 def test_a_compared_gradient_stays() -> None:
     weight = torch.ones(2, requires_grad=True)
     weight.sum().backward()
@@ -145,6 +155,7 @@ def test_a_flag_that_is_called_raises_what_is_quoted() -> None:
 def test_a_discarded_detach_changes_nothing() -> None:
     output = model()(torch.ones(2, 3))
     output.detach()
+    run("output.detach", output=output)
     assert output.requires_grad
     assert output.grad_fn is not None
     output = output.detach()

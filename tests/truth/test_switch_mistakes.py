@@ -216,6 +216,10 @@ def test_a_switch_that_is_not_called_cannot_be_entered(switch: Made) -> None:
 def test_a_switch_that_is_not_entered_changes_nothing(switch: Callable[[], Made]) -> None:
     switch()
     assert gradients()
+    if switch():
+        assert gradients()
+    else:
+        raise AssertionError
     with torch.no_grad():
         switch()
         assert not gradients()
