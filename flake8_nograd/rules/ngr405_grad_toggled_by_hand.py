@@ -13,8 +13,13 @@ do not bring back what was there before. They promise more than they keep:
 
 The rule wants both statements in one function, or at module level, one after
 the other: in one block, in blocks under the same condition (`if self.quick:`
-twice), or with the second in a `finally`. It is silent where the mode is saved
-with `torch.is_grad_enabled()` and restored.
+twice), or with the second in a `finally`. A branch that switches them on as well
+before it returns changes nothing of that. The rule is silent where the mode is
+saved with `torch.is_grad_enabled()` and restored.
+
+The rule is off. Unlike its neighbours it speaks of code that works as long as nothing
+is raised between the statements and no caller has gradients off, and too few such
+pairs have been found in published packages to say how often it is right.
 
 Example:
 
@@ -45,7 +50,7 @@ Fix safety:
     the two runs without gradients as before, and what follows runs with them.
     Unsafe where a caller in the file may have switched them off, since what
     follows the second statement had gradients on and then has not. There is no
-    fix for a pair in two blocks.
+    fix for a pair in two blocks, or with a branch that switches them on between.
 
 When to silence it:
 
@@ -61,7 +66,6 @@ References:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 
 from ..edits import NO_GRAD, Fix, Remove, Wrap
 from ..facts import FileFacts, Form, Switch
@@ -71,6 +75,7 @@ from ..rule import Finding, rule
 
 @rule(
     code="NGR405",
+    default=False,
     name="grad-toggled-by-hand",
     message="gradients are switched off here and on again on line {line}, whatever they were before, "
     "and an exception between leaves them off: use a no_grad block",
@@ -82,9 +87,20 @@ def check(facts: FileFacts) -> Iterator[Finding]:
         for each in facts.switches
         if each.form is Form.STATEMENT and each.called and each.api == "torch.set_grad_enabled"
     ]
-    for off, on in pairwise(by_hand):
-        if _is_pair(off, on):
-            yield Finding(off.anchor, fix=_mended(facts, off, on), also=on.anchor)
+    for index, off in enumerate(by_hand):
+        on = _next(off, by_hand[index + 1 :])
+        if on is not None and _is_pair(off, on):
+            fix = _mended(facts, off, on) if on is by_hand[index + 1] else None
+            yield Finding(off.anchor, fix=fix, also=on.anchor)
+
+
+def _next(off: Switch, following: list[Switch]) -> Switch | None:
+    """The next statement that is not one of a branch alone: ``if y is None: set_grad_enabled(True); return``."""
+    for each in following:
+        branches = len(each.conditions) > len(off.conditions) and each.function is off.function
+        if not (branches and each.enables is Answer.YES and each.conditions[: len(off.conditions)] == off.conditions):
+            return each
+    return None
 
 
 def _is_pair(off: Switch, on: Switch) -> bool:
