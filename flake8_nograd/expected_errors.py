@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .facts import FileFacts, Function
+from .facts import FileFacts, Function, Place
 
 EXPECTING = frozenset({"pytest.raises", ".assertRaises", ".assertRaisesRegex", ".fail"})
 
@@ -14,3 +14,8 @@ def expects_an_error(facts: FileFacts, function: Function | None) -> bool:
             return True
         function = function.parent
     return False
+
+
+def asks_whether_it_exists(place: Place) -> bool:
+    """Whether something is named to see if it is there: ``try: torch.inference_mode``, ``except AttributeError:``."""
+    return "AttributeError" in place.caught

@@ -241,6 +241,8 @@ class Place(NamedTuple):
     """The switches that have no effect here: statements above in its block or one around, and conditions around."""
     passed: tuple[str, ...] = ()
     """The names that conditions above it test, of which one branch does not come here: ``if not train: return``."""
+    caught: tuple[str, ...] = ()
+    """What the handlers of the ``try`` statements catch in whose bodies it stands, outermost first."""
 
     @property
     def conditions(self) -> tuple[str, ...]:

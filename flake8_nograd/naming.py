@@ -599,3 +599,13 @@ TEACHER_WORDS = words("teacher target ema momentum reference ref old frozen")
 def sounds_like_teacher(name: str) -> bool:
     """``teacher``, ``target_net``, ``ref_model``: looked at beside a model that trains."""
     return _any(words_of(name), TEACHER_WORDS)
+
+
+QUESTION_WORDS = words("is has can should needs supports")
+
+
+@cache
+def sounds_like_question(name: str) -> bool:
+    """Of a function: ``torch.cuda.is_available``, ``self.has_cuda``; not ``autocast``."""
+    words = words_of(name)
+    return len(words) > 1 and words[0] in QUESTION_WORDS

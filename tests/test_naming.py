@@ -26,6 +26,10 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
         "auxiliary_param get_params parameters arch_parameters getParams",
         "parameterize parametrized predict param_count encode forward _",
     ),
+    naming.sounds_like_question: (
+        "is_available torch.cuda.is_available self.has_cuda can_autocast should_freeze isEnabled",
+        "autocast no_grad inference_mode nullcontext is visible island has eval_mode this_is _",
+    ),
     naming.sounds_like_layer: (
         "fc fc1 conv1 conv2_3 bn1 layer4 features classifier lm_head linear2",
         "weight bias cls_token pos_embed layers conv features_dim fc_dim layer running_mean",

@@ -75,6 +75,7 @@ class Context:
             here.tests,
             here.idle,
             here.passed,
+            here.caught,
         )
 
     def use(

@@ -70,6 +70,7 @@ class Surroundings:
     block: cst.CSTNode | None = None
     tests: tuple[str, ...] = ()
     passed: tuple[str, ...] = ()
+    caught: tuple[str, ...] = ()
     branches: tuple[tuple[cst.BaseExpression, bool], ...] = ()
     """The conditions of the ``if`` statements around, and whether each holds here."""
 

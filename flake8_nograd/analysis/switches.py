@@ -116,7 +116,7 @@ class Switches:
             # One that is false would be entered, and raise: in a program that works, a call gave an object.
             entered = len(operands) - 1
             if not all(
-                value.kind is Kind.SWITCH or isinstance(each, cst.Call)
+                value.kind is Kind.SWITCH or (isinstance(each, cst.Call) and not _asks(each, value))
                 for each, value in zip(operands[:-1], values[:-1], strict=True)
             ):
                 return None
@@ -296,6 +296,11 @@ def uncalled(node: cst.BaseExpression) -> cst.BaseExpression:
 
 
 _NO_ARGUMENTS = Arguments([], {})
+
+
+def _asks(node: cst.Call, value: Abstract) -> bool:
+    """Whether a call gives a yes or no, by which the next operand is entered or none."""
+    return value.kind is Kind.PLAIN or naming.sounds_like_question(_called(node))
 
 
 def _called(node: cst.Call) -> str:

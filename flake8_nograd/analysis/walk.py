@@ -452,7 +452,11 @@ class Walk(cst.CSTVisitor):
         if final is not None:
             self.exits.append(final)
         self.tries.append((len(self.exits), context.state.fork()))
+        caught = context.here.caught
+        types = [each.type for each in handlers if each.type is not None]
+        context.here.caught = (*caught, *(path for each in types for path, _ in places_in(each)))
         body.visit(self)
+        context.here.caught = caught
         _, raised = self.tries.pop()
         if not handlers:
             # It goes on to the ``try`` around.
@@ -741,7 +745,7 @@ class Walk(cst.CSTVisitor):
         context.state = State()
         here.function, here.owner, here.scopes = node, deferred.owner, deferred.scopes
         here.loops, here.switches, here.tests, here.passed, here.branches = (), (), (), (), ()
-        here.idle, here.elsewhere, here.generators, here.body = (), {}, (), node.body
+        here.idle, here.elsewhere, here.generators, here.body, here.caught = (), {}, (), node.body, ()
         enter(context, node, deferred.owner, known)
         if isinstance(node, cst.Lambda):
             here.statement = here.block = node

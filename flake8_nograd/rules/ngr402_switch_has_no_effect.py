@@ -5,7 +5,8 @@ mode changes when it is entered by `with`, not when it is made: after the
 statement `torch.no_grad()` gradients are on as before, what the code computes
 keeps its graph, and nothing is raised. `if torch.no_grad():` does not enter it
 either: as a condition it is always true. Only `torch.set_grad_enabled(...)` acts
-when it is called.
+when it is called. The rule is silent where an `AttributeError` is caught: there an
+old torch is asked whether it has the name.
 
 In some 1,200 published packages the rule spoke once, of a `torch.no_grad()` above a loop that
 makes training images, and was right. It is on, as nothing of what it says is a matter
@@ -50,6 +51,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..edits import ENABLE_GRAD, NO_GRAD, Fix, Remove, WrapRest
+from ..expected_errors import asks_whether_it_exists
 from ..facts import FileFacts, Form, Switch
 from ..grad import Answer
 from ..rule import Finding, rule
@@ -63,7 +65,7 @@ from ..rule import Finding, rule
 def check(facts: FileFacts) -> Iterator[Finding]:
     """Look at each statement that is a switch and no more, and at each that is asked whether it is true."""
     for each in facts.switches:
-        if each.called and each.api == "torch.set_grad_enabled":
+        if (each.called and each.api == "torch.set_grad_enabled") or asks_whether_it_exists(each.place):
             continue
         details = {"switch": each.api.rsplit(".", 1)[-1], "form": each.form.value}
         if each.form is Form.CONDITION:

@@ -9,7 +9,7 @@ Nothing is raised, so the memory of the graph is all there is to notice.
 The message names what is not entered, be it the switch or the other one. The
 rule reads the block as it was meant: other rules take all of them as entered.
 It is silent where an operand may be a condition (`flag and torch.no_grad()`,
-`manager or torch.no_grad()`).
+`is_available() and torch.no_grad()`, `manager or torch.no_grad()`).
 
 Example:
 

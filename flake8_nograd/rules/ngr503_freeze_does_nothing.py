@@ -60,7 +60,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..edits import Fix, Rename, Replace
-from ..expected_errors import expects_an_error
+from ..expected_errors import asks_whether_it_exists, expects_an_error
 from ..facts import Assignment, Call, Discarded, FileFacts, Kind, Place
 from ..rule import Finding, rule
 
@@ -113,7 +113,7 @@ def _never_run(facts: FileFacts, each: Discarded) -> Iterator[Finding]:
 
 def _discards(each: Discarded) -> str:
     """What happens to the flag or the gradient instead; empty if that may be meant."""
-    if each.place.function is None and not each.place.loops:
+    if (each.place.function is None and not each.place.loops) or asks_whether_it_exists(each.place):
         return ""
     attribute = each.value.label.rpartition(".")[2]
     if each.operator == "==" and attribute in {"requires_grad", "grad"}:

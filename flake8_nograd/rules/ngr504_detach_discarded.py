@@ -9,8 +9,9 @@ be cut grows on. Nothing says so.
 refuses where `x` is a view: `Can't detach views in-place. Use detach() instead.`
 
 The rule wants to know that it is a tensor, by what it was computed from or by what
-is called on it beside (`x.requires_grad_()`, `x.backward()`); other classes have a
-`detach()` that changes the object. `x.detach` without parentheses does nothing either.
+is asked of it beside (`x.requires_grad_()`, `x.backward()`, `x.unsqueeze(0)`); other
+classes have a `detach()` that changes the object, such as a decoder's state that a
+model gives together with its output. `x.detach` without parentheses does nothing either.
 
 In some 1,200 published packages the rule spoke eight times, and was right. It is on, as
 what it speaks of has no effect, whatever was meant.
@@ -55,9 +56,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .. import torch_operations
 from ..edits import Fix, Replace
-from ..expected_errors import expects_an_error
-from ..facts import Call, FileFacts, Kind
+from ..expected_errors import asks_whether_it_exists, expects_an_error
+from ..facts import Call, FileFacts, Function, Kind, Place, Purpose, Value
 from ..rule import Finding, rule
 from ..updating import LEAF_MAKERS
 
@@ -70,26 +72,62 @@ def check(facts: FileFacts) -> Iterator[Finding]:
     for call in facts.calls:
         if call.api != ".detach" or not call.is_statement or call.arguments:
             continue
-        if call.receiver.kind in TENSORS or _is_used_as_tensor(facts, call):
-            details = {"tensor": call.receiver.label or "it", "call": "()", "why": "what it gives is thrown away"}
-            yield Finding(call.anchor, details, _fix(call))
+        if not _is_tensor(facts, call.receiver, call.place.function) or _is_tried(facts, call.place):
+            continue
+        details = {"tensor": call.receiver.label or "it", "call": "()", "why": "what it gives is thrown away"}
+        yield Finding(call.anchor, details, _fix(call))
     for each in facts.discarded:
         name, _, attribute = each.value.label.rpartition(".")
         if each.operator or attribute != "detach" or each.place.function is None:
             continue
-        if each.holder is not None and each.holder.kind in TENSORS and not expects_an_error(facts, each.place.function):
+        if each.holder is not None and each.holder.kind in TENSORS and not _is_tried(facts, each.place):
             yield Finding(each.anchor, {"tensor": name, "call": "", "why": "it is not called"})
 
 
-def _is_used_as_tensor(facts: FileFacts, call: Call) -> bool:
-    """Whether the same function asks of it, under the same name, what only tensors do."""
-    function, label = call.place.function, call.receiver.label
-    if not label or call.receiver.kind is not Kind.UNKNOWN:
+def _is_tried(facts: FileFacts, place: Place) -> bool:
+    return expects_an_error(facts, place.function) or asks_whether_it_exists(place)
+
+
+def _is_tensor(facts: FileFacts, value: Value, function: Function | None) -> bool:
+    if value.kind not in TENSORS | {Kind.UNKNOWN}:
         return False
-    return any(
+    certain = value.kind in TENSORS and not _is_part_of_output(facts, value, function)
+    return certain or (bool(value.label) and _is_used_as_tensor(facts, value.label, function))
+
+
+def _is_part_of_output(facts: FileFacts, value: Value, function: Function | None) -> bool:
+    """Whether a model gives it together with something else: perhaps a state that detaches itself.
+
+    ``torch.nn`` gives tensors alone.
+    """
+    ours = {each.anchor for each in facts.forwards if each.model.api.startswith("torch.nn.")}
+    return (value.made_at is None or value.made_at in value.forwards) and any(
+        each.target.label == value.label
+        and each.place.function is function
+        and not each.is_alone
+        and each.value.made_at in each.value.forwards & value.forwards - ours
+        for each in facts.assignments
+    )
+
+
+def _is_used_as_tensor(facts: FileFacts, label: str, function: Function | None) -> bool:
+    """Whether a function asks of something, under the same name, what only tensors do."""
+    called = any(
         each.api in LEAF_MAKERS and each.receiver.label == label and each.place.function is function
         for each in facts.calls
-    ) or any(each.target.label == label and each.place.function is function for each in facts.backwards)
+    )
+    differentiated = any(each.target.label == label and each.place.function is function for each in facts.backwards)
+    return (
+        called
+        or differentiated
+        or any(
+            each.value.label == label
+            and each.place.function is function
+            and each.purpose is Purpose.OPERATION
+            and (each.callee in torch_operations.OF_TENSORS_ALONE or each.callee.startswith("torch."))
+            for each in facts.uses
+        )
+    )
 
 
 def _fix(call: Call) -> Fix | None:
