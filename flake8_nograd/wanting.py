@@ -20,11 +20,20 @@ def is_asked_for(facts: FileFacts, place: Place) -> bool:
     """
     return (
         any(switch.enables is Answer.YES for switch in place.switches)
-        or any(naming.sounds_like_gradient_flag(name) or name == "RuntimeError" for name in place.tests)
+        or any(naming.sounds_like_gradient_flag(name) for name in place.tests)
+        or ("RuntimeError" in place.tests and _turns_off(facts, place.function))
         or any(
             switch.form is Form.DECORATOR and switch.enables is Answer.YES and switch.function is place.function
             for switch in facts.switches
         )
+    )
+
+
+def _turns_off(facts: FileFacts, function: Function | None) -> bool:
+    """Whether a function turns gradients off for a part of itself."""
+    return any(
+        switch.function is function and switch.form is not Form.DECORATOR and switch.enables is Answer.NO
+        for switch in facts.switches
     )
 
 

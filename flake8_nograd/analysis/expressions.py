@@ -470,7 +470,9 @@ class Expressions:
                 given.positional.append(replace(value, label="", lazy=None))
             elif argument.keyword is not None:
                 given.keywords[argument.keyword.value] = value
-                self.context.names(argument.keyword.value)
+                if value.constant is not False:
+                    # ``compute_force=False`` says that there are none.
+                    self.context.names(argument.keyword.value)
             else:
                 given.positional.append(value)
         return given
