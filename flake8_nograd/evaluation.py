@@ -25,6 +25,7 @@ from .results import (
     is_pass,
     is_tensor,
     is_thrown_away,
+    leaves,
     looks_at_a_test_set,
     operated_on,
     over_data,
@@ -66,7 +67,7 @@ def needless(facts: FileFacts) -> tuple[Forward, ...]:
         and each.frozen is not Answer.YES
         and each.inputs_require_grad is not Answer.YES
         and not _shared_with_training(each)
-        and not _belongs_to_caller(facts, each)
+        and not _belongs_to_caller(facts, each, uses.get(each.anchor, []))
         and _evaluates(facts, each, uses.get(each.anchor, []))
     ]
     if found and differentiates_in_hooks(facts):
@@ -129,7 +130,7 @@ def _shared_with_training(each: Forward) -> bool:
 FLAGS = frozenset({"phase", "mode", "split", "stage", "optimizer", "is_train", "training", "train", "opt", "backward"})
 
 
-def _belongs_to_caller(facts: FileFacts, each: Forward) -> bool:
+def _belongs_to_caller(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
     """Whether the helper that holds the call is not what is wrong: its callers are judged."""
     function = each.place.function
     if function is None:
@@ -146,7 +147,12 @@ def _belongs_to_caller(facts: FileFacts, each: Forward) -> bool:
         return False
     over_loader = any(goes_through_loader(loop) for loop in each.place.loops)
     return not (
-        over_loader or _trains_itself(facts, owner) or _resumes_training(facts, each) or _switches_itself(facts, each)
+        over_loader
+        or _trains_itself(facts, owner)
+        or _resumes_training(facts, each)
+        or _switches_itself(facts, each)
+        or _is_named_for_it(function)
+        or (bool(uses) and not any(leaves(use) for use in uses))
     )
 
 
@@ -184,15 +190,24 @@ def _switches_itself(facts: FileFacts, each: Forward) -> bool:
     )
 
 
+def _is_named_for_it(function: Function) -> bool:
+    """Whether a method that others may call evaluates, by its name: the part in evaluation mode is not frozen."""
+    named = naming.says_evaluation(function.name) or naming.sounds_like_predicting(function.name)
+    return named and not function.name.startswith("_")
+
+
 def _resumes_training(facts: FileFacts, each: Forward) -> bool:
-    """Whether the function puts the model, or the whole it is a part of, back in training mode afterwards."""
+    """Whether the function puts the model, or the whole it is a part of, back in training mode afterwards.
+
+    Or in the mode that it was in: ``self.net.train(was_training)``.
+    """
     path = each.model.label + "."
     switches = [
         switch.training
         for switch in facts.mode_switches
         if switch.place.function is each.place.function and path.startswith(f"{switch.model.label}.")
     ]
-    return switches[-1:] == [Answer.YES]
+    return bool(switches) and switches[-1] is not Answer.NO
 
 
 def _evaluates(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
@@ -294,12 +309,12 @@ def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         return False
     if function is not None and _is_forward(function):
         return False
-    leaves = any(use.purpose in LEAVING and use.value.requires_grad is not Answer.NO for use in uses)
-    if function is not None and function.name == "__init__" and (leaves or not _is_tried_in_its_mode(each, uses)):
+    leaving = any(use.purpose in LEAVING and use.value.requires_grad is not Answer.NO for use in uses)
+    if function is not None and function.name == "__init__" and (leaving or not _is_tried_in_its_mode(each, uses)):
         return False
-    if leaves and each.evaluated is not Evaluated.HERE and function in callees_of_differentiating(facts):
+    if leaving and each.evaluated is not Evaluated.HERE and function in callees_of_differentiating(facts):
         return False
-    if leaves and not over_data(each) and function is not None:
+    if leaving and not over_data(each) and function is not None:
         # A tensor with its graph is what the function is for: its callers may differentiate it.
         if not is_only_stored(each, uses) and not _gives_predictions(facts, each, uses):
             return False
@@ -324,7 +339,7 @@ def _gives_predictions(facts: FileFacts, each: Forward, uses: list[Use]) -> bool
     named = naming.sounds_like_evaluation(function.name)
     if each.evaluated is not Evaluated.HERE:
         return named and not function.is_filled_in and _runs_itself(facts, each) is None
-    if _runs_itself(facts, each) is not None and not _switches_itself(facts, each):
+    if _runs_itself(facts, each) is not None and not (_switches_itself(facts, each) or _is_named_for_it(function)):
         return False
     if function.is_filled_in:
         return naming.says_evaluation(function.name)
