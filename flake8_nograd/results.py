@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from . import naming, torch_operations
+from . import naming, torch_api, torch_operations
 from .facts import Anchor, Evaluated, FileFacts, Forward, Kind, Loop, Purpose, Use, Value
 from .grad import Answer
 
@@ -127,8 +127,10 @@ def ends_in_values(uses: list[Use]) -> bool:
 def is_pass(each: Forward) -> bool:
     """Whether it is a forward pass by its name: ``model(x)``, ``model.forward_features(x)``.
 
-    So is ``model.validation_step(batch)`` in a loop.
+    So is ``model.validation_step(batch)`` in a loop, and what torch or MONAI run of a model they are handed.
     """
+    if each.method in torch_api.RUNNING_FUNCTIONS:
+        return True
     if each.place.loops and naming.sounds_like_evaluation_step(each.method):
         return True
     return each.method == "__call__" or each.method.split("_")[0] == "forward"

@@ -154,6 +154,15 @@ SELF_GUARDED_METHODS: dict[str, str] = {
 By name only: of a class of the file, the file tells.
 """
 
+RUNNING_FUNCTIONS: frozenset[str] = words("""
+    monai.inferers.sliding_window_inference monai.inferers.utils.sliding_window_inference
+    torch.nn.parallel.data_parallel
+""")
+"""Functions that run the model they are handed, under the mode of their caller, and give what it gives.
+
+https://docs.monai.io/en/stable/inferers.html#sliding-window-inference-function
+"""
+
 SETTING_DECORATORS: frozenset[str] = words("torch.optim.optimizer._use_grad_for_differentiable")
 """Decorators that set grad mode by an option: off in an optimizer's ``step``, unless it is ``differentiable``."""
 

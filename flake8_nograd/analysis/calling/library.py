@@ -78,7 +78,7 @@ class Library:
                 context.use(each, node, Purpose.VALUE, callee=name)
                 context.escapes(each)
             return PLAIN
-        if naming.sounds_like_no_grad(last):
+        if naming.sounds_like_no_grad(last) and name not in torch_api.RUNNING_FUNCTIONS:
             return Abstract(
                 kind=Kind.SWITCH, shift=Shift(GradMode.UNKNOWN, GradMode.UNKNOWN, GradMode.UNKNOWN), api=name
             )

@@ -129,7 +129,7 @@ class Models:
                 put(context, Aspect.FROZEN, model.label, torch_classes.MODULE_FREEZES[name])
             return UNKNOWN
         first = given.at(0)
-        if name in torch_api.SELF_GUARDED_METHODS and not (name == "encode" and first and first.kind is Kind.TENSOR):
+        if name in torch_api.SELF_GUARDED_METHODS and not (name == "encode" and first and _is_tensor(first)):
             # What sentence-transformers encodes are sentences.
             self.rows.call(node, f".{name}", model, given)
             return replace(DATA, cut=Cut(Loss.NO_GRAD, node))
@@ -142,6 +142,11 @@ class Models:
             # Whatever it gives, it may go back through what it is handed.
             self.rows.handed_on(node, f"{model.label}.{name}", given)
         return self.forward(node, model, name, given)
+
+
+def _is_tensor(value: Abstract) -> bool:
+    """Whether a value is a tensor, or data that was moved to a device, as tensors are: ``batch.to(device)``."""
+    return value.kind is Kind.TENSOR or (value.kind is Kind.DATA and value.made_at is not None)
 
 
 def _is_perhaps_of_inference(operands: list[Abstract]) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from ... import naming
+from ... import naming, torch_api
 from ...facts import Call, Evaluated, Forward, Kind, Purpose
 from ...grad import Answer, GradMode
 from ..collected import Arguments, forwards_of
@@ -109,7 +109,8 @@ class Rows:
                 self.context.use(each, node, Purpose.CALL, callee=name)
         models = [each for each in given.all() if each.kind is Kind.MODEL or naming.sounds_like_model(each.label)]
         behind = forwards_of(given.all())
-        runs = len(models) == 1 and models[0].kind is Kind.MODEL and naming.sounds_like_running(name)
+        runner = name in torch_api.RUNNING_FUNCTIONS or naming.sounds_like_running(name)
+        runs = len(models) == 1 and models[0].kind is Kind.MODEL and runner
         if known or given.is_statement or not runs:
             return behind
         self.forward(node, models[0], name, Answer.UNKNOWN, None)
