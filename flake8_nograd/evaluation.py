@@ -214,7 +214,7 @@ def _evaluates(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
     function = each.place.function
     if each.via is not None and each.via in differentiating(facts):
         return False
-    if any(inside is not None and inside.names_forces for inside in (function, each.via)):
+    if any(inside is not None and inside.names_forces for inside in (_beside(each), each.via)):
         # What a model gives so, it differentiates inside.
         return False
     if each.training is Answer.NO:
@@ -222,6 +222,14 @@ def _evaluates(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
     if each.training is Answer.YES and each.evaluated is Evaluated.HERE:
         return False
     return _evaluates_by_name(facts, each, uses)
+
+
+def _beside(each: Forward) -> Function | None:
+    """The function around a pass, unless all that it says of forces stands in other loops: of other results."""
+    function = each.place.function
+    if function is None or not each.place.loops or not function.forces_in:
+        return function
+    return function if each.place.loops[0].anchor in function.forces_in else None
 
 
 def _evaluates_by_name(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:

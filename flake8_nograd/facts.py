@@ -187,6 +187,8 @@ class Function:
     gave for its ``requires_grad``."""
     names_forces: bool = False
     """Whether a name, keyword or key in it says forces or stresses, which are gradients of an energy."""
+    forces_in: frozenset[Anchor] = frozenset()
+    """The outermost loops that hold all such names; empty where one stands outside of loops."""
     tests: tuple[str, ...] = ()
     """The names that the conditions around its definition test, and what the handlers there catch."""
 

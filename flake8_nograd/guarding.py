@@ -54,12 +54,19 @@ def _only_evaluates(facts: FileFacts, function: Function) -> bool:
         return False
     if any(each.place.function in inner and trains_on(each) for each in facts.uses):
         return False
+    if any(_gives_forces(each) for each in facts.forwards if each.place.function in inner):
+        return False
     evaluated = set(needless(facts))
     return all(
         each in evaluated or each.training is Answer.NO or not records(each) or each.frozen is Answer.YES
         for each in facts.forwards
         if each.place.function in inner
     )
+
+
+def _gives_forces(each: Forward) -> bool:
+    """Whether forces are named beside a pass, or where it is run: the model may differentiate inside."""
+    return any(inside is not None and inside.names_forces for inside in (each.place.function, each.via))
 
 
 def keeps_no_graph(facts: FileFacts, function: Function | None) -> bool:

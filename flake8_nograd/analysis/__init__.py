@@ -74,6 +74,7 @@ def _function_row(knowledge: Knowledge, each: FunctionKnowledge) -> Function:
         reads_grad=each.reads_grad,
         reads_graph=each.reads_graph,
         names_forces=each.names_forces,
+        forces_in=frozenset(loop for loop in each.forces_in if loop is not None and None not in each.forces_in),
         tests=each.tests,
     )
     return each.row

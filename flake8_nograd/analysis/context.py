@@ -382,6 +382,8 @@ class Context:
         function = self.learning()
         if function is not None and naming.sounds_like_forces(word):
             function.names_forces = True
+            loop = self.here.loops[0] if self.here.loops else None
+            function.forces_in.add(None if loop is None or loop.is_comprehension else loop.anchor)
 
     def escapes(self, value: Abstract) -> None:
         """A function is handed to somebody we do not know."""

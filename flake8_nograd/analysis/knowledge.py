@@ -111,6 +111,8 @@ class FunctionKnowledge:
     reads_graph: bool = False
     asserts: bool = False
     names_forces: bool = False
+    forces_in: set[cst.CSTNode | None] = field(default_factory=set)
+    """The outermost loops in which they are named; ``None``: outside of loops."""
     entry: GradMode = GradMode.UNKNOWN
     entered_on: bool = False
     presumed_on: bool = False
