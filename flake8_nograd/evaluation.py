@@ -211,7 +211,6 @@ def _resumes_training(facts: FileFacts, each: Forward) -> bool:
 
 
 def _evaluates(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
-    function = each.place.function
     if each.via is not None and each.via in differentiating(facts):
         return False
     if any(inside is not None and inside.names_forces for inside in (_beside(each), each.via)):
