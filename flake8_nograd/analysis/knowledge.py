@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import libcst as cst
 
-from ..facts import Class, Function, Guard, Kind, Role
+from ..facts import Anchor, Class, Function, Guard, Kind, Role
 from ..grad import KEEP, GradMode, Shift
 from .aspects import Aspect, ModelSettings, Setting, no_settings
 from .value import Abstract, Definition, replace
@@ -111,7 +111,7 @@ class FunctionKnowledge:
     reads_graph: bool = False
     asserts: bool = False
     names_forces: bool = False
-    forces_in: set[cst.CSTNode | None] = field(default_factory=set)
+    forces_in: set[Anchor | None] = field(default_factory=set)
     """The outermost loops in which they are named; ``None``: outside of loops."""
     entry: GradMode = GradMode.UNKNOWN
     entered_on: bool = False
