@@ -48,7 +48,7 @@ class Calls:
         self.containers = Containers(context, rows)
         self.managers = Managers(context)
         self.functions = Functions(context, rows, self.containers)
-        self.models = Models(context, rows)
+        self.models = Models(context, rows, self.functions)
         self.gradients = Gradients(context, rows)
         self.tensors = Tensors(context, rows, self.containers, self.functions)
         self.methods = Methods(

@@ -15,7 +15,7 @@ from .aspects import NOT_SET, Aspect, Setting, is_part, root_of, setting_of
 from .knowledge import Caller, Def, FunctionKnowledge, Knowledge
 from .recorder import Recorder, Surroundings
 from .state import State
-from .value import UNKNOWN, Abstract, Definition, replace
+from .value import UNKNOWN, Abstract, Definition, replace, was_perhaps_made_in_inference
 
 
 @dataclass(slots=True)
@@ -172,7 +172,7 @@ class Context:
     def parameter(self, node: cst.CSTNode, model: Abstract) -> Abstract:
         """An item of the parameters of a model."""
         made = parameter_of(node, model.label, self.frozen(model))
-        if model.made_under is not GradMode.UNKNOWN and model.made_under & GradMode.INFERENCE:
+        if was_perhaps_made_in_inference(model):
             surely = model.made_under is GradMode.INFERENCE
             made = replace(made, is_inference=Answer.YES if surely else Answer.UNKNOWN)
         differs = made.requires_grad is Answer.YES and model.label and self._differs_in_part(model.label, Answer.NO)

@@ -103,8 +103,8 @@ class Expressions:
                 if isinstance(target, cst.Name):
                     self.bind(target.value, result)
                 return result
-            case cst.Dict(elements=elements):
-                return self._dictionary(elements)
+            case cst.Dict():
+                return self._dictionary(node)
             case cst.ListComp() | cst.SetComp() | cst.GeneratorExp() | cst.DictComp():
                 return self.comprehension(node, lazy=isinstance(node, cst.GeneratorExp))
             case cst.Lambda():
@@ -396,20 +396,21 @@ class Expressions:
 
     def _sequence(self, node: cst.Tuple | cst.List | cst.Set) -> Abstract:
         values = [self.of(each.value) for each in node.elements]
+        result = tupled(values)
         if any(isinstance(each, cst.StarredElement) for each in node.elements):
-            return Abstract(kind=Kind.CONTAINER, item=_merged(values), forwards=tupled(values).forwards)
-        if values and all(each.kind is Kind.PARAMETER for each in values):
-            return replace(tupled(values), kind=Kind.PARAMETERS)
-        return tupled(values)
+            result = replace(result, elements=None, item=_merged(values))
+        elif values and all(each.kind is Kind.PARAMETER for each in values):
+            result = replace(result, kind=Kind.PARAMETERS)
+        return result if isinstance(node, cst.Tuple) else replace(result, identity=frozenset({node}))
 
-    def _dictionary(self, elements: Sequence[cst.BaseDictElement]) -> Abstract:
+    def _dictionary(self, node: cst.Dict) -> Abstract:
         values = []
-        for each in elements:
+        for each in node.elements:
             if isinstance(each, cst.DictElement):
                 self.of(each.key)
             values.append(self.of(each.value))
-        item = _merged(values)
-        return Abstract(kind=Kind.CONTAINER, item=item, forwards=tupled(values).forwards)
+        forwards = tupled(values).forwards
+        return Abstract(kind=Kind.CONTAINER, item=_merged(values), forwards=forwards, identity=frozenset({node}))
 
     # --- calls ------------------------------------------------------------------
 
@@ -560,7 +561,9 @@ class Expressions:
         source = item.source if kind is Kind.CONTAINER or item.source == whole else ""
         runs = frozenset(each for each in item.forwards if lazy and _contains(node, each))
         made = Lazy(node, place, runs) if runs else None
-        return Abstract(kind=kind, item=item, forwards=item.forwards, source=source, lazy=made)
+        return Abstract(
+            kind=kind, item=item, forwards=item.forwards, source=source, lazy=made, identity=frozenset({node})
+        )
 
     def _ran(self, node: cst.CSTNode, before: State, targets: set[str], *, certain: bool) -> None:
         """A comprehension is done, perhaps without a turn: its targets are gone, what it did to objects stays."""

@@ -10,6 +10,7 @@ import libcst as cst
 from ..facts import Anchor, Class, Function, Guard, Kind, Role
 from ..grad import KEEP, GradMode, Shift
 from .aspects import Aspect, ModelSettings, Setting, no_settings
+from .collected import filled
 from .value import Abstract, Definition, replace
 
 Def = cst.FunctionDef | cst.Lambda
@@ -81,8 +82,10 @@ class FunctionKnowledge:
     """The parameters whose tensors it may change: ``x.requires_grad_()``, ``x.add_(...)``."""
     alters: dict[int, Abstract] = field(default_factory=dict)
     """What it leaves of them."""
+    unwinds: bool = True
+    """Of a generator: whether an error where it yields brings back the mode before."""
     stirred: bool = False
-    """Of a generator: whether some loop over it leaves another grad mode behind at the end of a turn."""
+    """Of a generator: whether what runs while it waits leaves another grad mode behind."""
     meanwhile: dict[int, Abstract] = field(default_factory=dict)
     """Of a generator: what others make of what its parameters hold, perhaps while it waits."""
     taken: dict[frozenset[cst.CSTNode], Abstract] = field(default_factory=dict)
@@ -130,6 +133,11 @@ class FunctionKnowledge:
             # A flag is there for others to set.
             return given
         default = replace(default.elsewhere(), label="")
+        # It is one object, and keeps what a call has made of it.
+        if position in self.stores:
+            default = filled(default, [self.stores[position]])
+        if position in self.alters:
+            default |= self.alters[position].elsewhere()
         return default if given is None else given | default
 
     def handed_in(self) -> frozenset[cst.CSTNode]:
@@ -147,6 +155,7 @@ class FunctionKnowledge:
                 self.own,
                 self.leaves,
                 self.yields,
+                self.unwinds,
                 self.stirred,
                 self.wraps,
                 self.enables,

@@ -91,7 +91,7 @@ def alias(context: Context, name: str, path: str) -> None:
     for aspect, table in context.state.settings.items():
         setting = setting_of(table, path)
         parts = {part: held for part, held in table.items() if is_part(part, path)}
-        if setting.answer is not Answer.UNKNOWN or (aspect is Aspect.FROZEN and setting.is_set):
+        if setting.is_set:
             mark(context, aspect, name, setting.answer)
         for part, held in parts.items():
             mark(context, aspect, name + part[len(path) :], held.answer)

@@ -207,9 +207,12 @@ class Switches:
         if value.kind in {Kind.SWITCH, Kind.FUNCTION} and value.shift is not None:
             # A manager of the file runs whenever the function is called.
             if value.shift == KEEP and not node.decorators[1:]:
+                decorated = context.known.functions.get(node)
                 for definition in value.definitions:
                     if not isinstance(definition, cst.ClassDef):
                         context.called(definition, by=node)
+                        if decorated is not None and decorated.leaves != KEEP:
+                            context.learned.functions[definition].stirred = True
                 return KEEP
             context.escapes(replace(value, kind=Kind.FUNCTION))
             context.framework_calls(value, GradMode.UNKNOWN)

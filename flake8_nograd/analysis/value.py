@@ -366,7 +366,7 @@ def computed(node: cst.CSTNode, operands: list[Abstract], mode: GradMode, *, vie
         required = Answer.NO
     elif mode.records is Answer.YES and any(
         # Of inference tensors nothing is recorded, weights or not.
-        each.requires_grad is Answer.YES and each.is_inference is not Answer.YES
+        each.requires_grad is Answer.YES and not is_perhaps_of_inference(each)
         for each in operands
     ):
         required = Answer.YES
@@ -404,6 +404,19 @@ def computed(node: cst.CSTNode, operands: list[Abstract], mode: GradMode, *, vie
         block=operands[0].block if view and operands else None,
         is_all_cut=bool(operands) and all(each.is_all_cut and each.requires_grad is Answer.NO for each in operands),
     )
+
+
+def is_perhaps_of_inference(value: Abstract) -> bool:
+    """Whether a tensor may have been made in inference mode, as far as anything is known of it."""
+    return value.is_inference is Answer.YES or (
+        value.is_inference is Answer.UNKNOWN and was_perhaps_made_in_inference(value)
+    )
+
+
+def was_perhaps_made_in_inference(value: Abstract) -> bool:
+    """Whether inference mode is among the modes that something was made under, if these are known."""
+    known = value.made_under is not GradMode.UNKNOWN or value.made_at is not None
+    return known and bool(value.made_under & GradMode.INFERENCE)
 
 
 def detached(node: cst.CSTNode, how: Loss, value: Abstract, mode: GradMode) -> Abstract:

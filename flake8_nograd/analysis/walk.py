@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from operator import ge, gt, le, lt
+from typing import NamedTuple
 
 import libcst as cst
 
@@ -33,6 +34,14 @@ COMPARISONS: dict[type[cst.BaseCompOp], Callable[[int, int], bool]] = {
 }
 
 
+class PerhapsBack(NamedTuple):
+    """What leaving a context manager of the file does to grad mode: perhaps it brings back what was before."""
+
+    mode: Shift
+    unless_raised: bool
+    """Whether it does so, but for errors."""
+
+
 class Walk(cst.CSTVisitor):
     """Walks statements in evaluation order and descends by itself.
 
@@ -50,10 +59,12 @@ class Walk(cst.CSTVisitor):
         self.switches = Switches(context, expressions, self.bindings)
         self.definitions = Definitions(context, expressions, self.bindings, self.switches)
         self.breaks: list[list[State]] = []
-        self.exits: list[Shift | cst.Finally | str] = []
+        self.exits: list[Shift | PerhapsBack | cst.Finally | str] = []
         """What happens to grad mode on the way out: a mode that a ``with`` brings back, a ``finally``, a stack."""
         self.loop_exits = [0]
         """How many of them stand around the body of each loop."""
+        self.waiting: list[tuple[FunctionKnowledge, int, Shift]] = []
+        """The context managers around that are generators of the file: where each stands in ``exits``, and its mode."""
         self.tries: list[tuple[int, State]] = []
         """Of each ``try``: how many stand around it, and what is known where its body may raise."""
 
@@ -81,6 +92,8 @@ class Walk(cst.CSTVisitor):
             here.statement = each
             each.visit(self)
             self._may_raise()
+            for manager, depth, mode in self.waiting:
+                manager.stirred |= self._unwound(depth) != mode
         here.block, here.statement, here.idle = outside, statement, idle
 
     def _may_raise(self) -> None:
@@ -88,7 +101,7 @@ class Walk(cst.CSTVisitor):
         if self.tries:
             depth, raised = self.tries[-1]
             here = self.context.state.fork()
-            here.mode, here.reached = self._unwound(depth), True
+            here.mode, here.reached = self._unwound(depth, raised=True), True
             self.tries[-1] = depth, raised.join(here)
 
     def visit_IndentedBlock(self, node: cst.IndentedBlock) -> bool:
@@ -122,6 +135,9 @@ class Walk(cst.CSTVisitor):
         else:
             value = self.expressions.of(node.value)
             self._discarded(node)
+            learning = self.context.learning()
+            if isinstance(node.value, cst.Yield) and learning is not None:
+                learning.unwinds &= self._unwound(0, raised=True) == KEEP
         self.switches.statement(node, value)
         return False
 
@@ -195,7 +211,7 @@ class Walk(cst.CSTVisitor):
         mode = self._unwound(0)
         learning.leaves = mode if learning.leaves == UNREACHED else learning.leaves | mode
 
-    def _unwound(self, depth: int) -> Shift:
+    def _unwound(self, depth: int, *, raised: bool = False) -> Shift:
         """The mode when each ``with`` and ``finally`` inside of a depth has been left."""
         context = self.context
         mode = context.state.mode
@@ -203,6 +219,9 @@ class Walk(cst.CSTVisitor):
             leaving = self.exits[number]
             if isinstance(leaving, Shift):
                 mode = leaving
+                continue
+            if isinstance(leaving, PerhapsBack):
+                mode = leaving.mode if leaving.unless_raised and not raised else mode | leaving.mode
                 continue
             if isinstance(leaving, str):
                 mode = unstacked(context.state.names.get(leaving, UNKNOWN), mode)
@@ -258,6 +277,9 @@ class Walk(cst.CSTVisitor):
         if isinstance(node.target, cst.Tuple):
             targets = [each.value for each in node.target.elements]
         for each in targets:
+            if isinstance(each, cst.Subscript):
+                self.expressions.calls.containers.put_into(node, self.expressions.of(each.value), [])
+                continue
             path = path_of(each)
             self.context.state.names.pop(path, None)
             self.context.state.forget_under(path)
@@ -660,6 +682,7 @@ class Walk(cst.CSTVisitor):
         """``with``: each item in turn, the body, then back to the mode before."""
         context = self.context
         switches = context.here.switches
+        depth = len(self.exits)
         entered: list[tuple[Abstract, str, Shift, Shift, Leaving]] = []
         if node.asynchronous is not None:
             context.recorder.write(Yield(node, context.place(), True))
@@ -679,24 +702,41 @@ class Walk(cst.CSTVisitor):
                 )
                 self.exits.append(name)
             elif leaving & Leaving.RESTORES:
-                self.exits.append(outside)
+                unsure = any(not each.unwinds for each in self._generators_among([value]))
+                looks = not leaving & Leaving.NOTHING
+                self.exits.append(PerhapsBack(outside, looks) if unsure or not looks else outside)
+            elif self._switches_at_the_end(value):
+                self.exits.append(PerhapsBack(ANYTHING, unless_raised=False))
             entered.append((value, name, outside, context.state.mode, leaving))
             if each.asname is not None and value.api not in torch_api.STACKS:
                 held = value if value.kind is not Kind.SWITCH or value.api == "" else PLAIN
                 self.expressions.assign_target(each.asname.name, held)
+        waiting = len(self.waiting)
+        for manager in self._generators_among([value for value, *_ in entered]):
+            self.waiting.append((context.learned.functions[manager.node], len(self.exits), context.state.mode))
         node.body.visit(self)
-        restoring = sum(
-            bool(leaving & Leaving.RESTORES) or value.api in torch_api.STACKS for value, *_, leaving in entered
-        )
-        del self.exits[len(self.exits) - restoring :]
+        del self.waiting[waiting:]
+        del self.exits[depth:]
         for value, name, outside, inside, leaving in reversed(entered):
             if value.api in torch_api.STACKS:
                 context.state.mode = unstacked(context.state.names.get(name, UNKNOWN), context.state.mode)
             else:
                 mode = leaving.of(outside, inside, context.state.mode)
+                if self._switches_at_the_end(value):
+                    mode = ANYTHING
                 context.state.mode = self.expressions.calls.managers.left(value, mode)
         context.here.switches = switches
         return False
+
+    def _generators_among(self, managers: list[Abstract]) -> list[FunctionKnowledge]:
+        """The context managers that are generators of the file."""
+        functions = self.context.known.functions
+        definitions = [each for value in managers if value.kind is Kind.SWITCH for each in value.definitions]
+        return [functions[each] for each in definitions if not isinstance(each, cst.ClassDef) and each in functions]
+
+    def _switches_at_the_end(self, manager: Abstract) -> bool:
+        """Whether a context manager of the file may leave a mode behind that is none of those around and within."""
+        return any(each.leaves not in (KEEP, each.yields) for each in self._generators_among([manager]))
 
     # --- definitions ------------------------------------------------------------------
 
@@ -741,7 +781,7 @@ class Walk(cst.CSTVisitor):
         known = context.known.functions.get(node)
         learning = context.learned.functions[node]
         learning.leaves = UNREACHED
-        self.exits, self.loop_exits, self.tries = [], [0], []
+        self.exits, self.loop_exits, self.tries, self.waiting = [], [0], [], []
         context.state = State()
         here.function, here.owner, here.scopes = node, deferred.owner, deferred.scopes
         here.loops, here.switches, here.tests, here.passed, here.branches = (), (), (), (), ()

@@ -33,7 +33,7 @@ def detached_loss(writer: Writer) -> None:
 def forced_loss(writer: Writer) -> None:
     """A loss without a graph, which is made to require gradients before ``backward``."""
     pick = writer.choices.pick
-    loss = writer.bind(Thing.SCALAR, f"{writer.scalar()}{pick(('.detach()', '.data', '.detach().clone()', ''))}")
+    loss = writer.bind(Thing.SCALAR, f"({writer.scalar()}){pick(('.detach()', '.data', '.detach().clone()', ''))}")
     lines = [f"{loss}{pick(('.requires_grad_()', '.requires_grad = True'))}", writer.marked(loss)]
     lines.append(f"{pick((loss, loss, f'({loss} / 2)', f'({loss} + {writer.scalar()})'))}.backward()")
     caught(writer, lines, "RuntimeError")

@@ -198,6 +198,16 @@ def _lines() -> list[int]:
     return found
 
 
+def _is_in_a_forward_pass() -> bool:
+    """Whether a module runs."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_name == "forward" and isinstance(frame.f_locals.get("self"), nn.Module):
+            return True
+        frame = frame.f_back
+    return False
+
+
 class _Watch(TorchFunctionMode):
     """Notes on each new tensor under which mode it was made, and where its graph was cut."""
 
@@ -221,6 +231,7 @@ class _Watch(TorchFunctionMode):
         if made is None and name == "__setitem__":
             made = given[0]
         known = {id(each) for each in given}
+        recorded = False
         for each in _tensors((made,)):
             if each.numel() > MOST_ELEMENTS:
                 raise Endless
@@ -228,6 +239,7 @@ class _Watch(TorchFunctionMode):
                 continue
             cuts = frozenset[tuple[GradMode, int]]()
             self.result.graphs += each.grad_fn is not None
+            recorded |= each.grad_fn is not None
             if name not in _FRESH and (each.dtype.is_floating_point):
                 cuts = cuts.union(*(getattr(held, "cuts", ()) for held in given))
                 if mode is not GradMode.ON and given:
@@ -237,6 +249,10 @@ class _Watch(TorchFunctionMode):
                 each.cuts = cuts
             elif cuts and not each.requires_grad:
                 each.cuts = cuts
+        if recorded and _is_in_a_forward_pass():
+            # Hooks see no call of ``model.forward``.
+            for line in set(_lines()):
+                self.result.forwards[line].append(True)
         return made
 
 

@@ -46,7 +46,11 @@ class BuiltinFunctions:
             if first is None:
                 return Abstract(kind=Kind.CONTAINER)
             context.consumes(first, node)
-            return replace(nameless(first), lazy=None)
+            collected = replace(nameless(first), lazy=None, identity=frozenset({node}))
+            if name == "reversed" and collected.elements is not None:
+                return replace(collected, elements=collected.elements[::-1])
+            # In another order, with nothing twice.
+            return some_of(collected) if name in {"sorted", "set"} and collected.elements is not None else collected
         if name == "enumerate" and first is not None:
             item = tupled([PLAIN, self.containers.inside(node, first)])
             return Abstract(kind=Kind.CONTAINER, label=first.label, item=item, source=first.source, lazy=first.lazy)

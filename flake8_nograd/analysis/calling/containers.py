@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import libcst as cst
 
 from ...facts import Kind, Purpose
-from ..collected import Arguments, filled, forwards_of, merge
+from ..changing import change_in_place
+from ..collected import Arguments, contents, filled, forwards_of, merge
 from ..context import Context
 from ..value import DATA, NONE, PLAIN, UNKNOWN, Abstract, computed, replace
 from .rows import Rows
@@ -28,13 +29,16 @@ class Containers:
                 context.escapes(each)
             self.put_into(node, receiver, given.all())
             return NONE
+        if name in REORDERING:
+            self.put_into(node, receiver, [])
         if name == "items":
             item = receiver.item or UNKNOWN
             return Abstract(
                 kind=Kind.CONTAINER, item=Abstract(kind=Kind.CONTAINER, elements=(PLAIN, item)), forwards=item.forwards
             )
         if name in {"values", "copy"}:
-            return replace(receiver, elements=None, label="")
+            # Another container, with the same in it.
+            return replace(receiver, elements=None, label="", identity=frozenset({node}))
         if name in {"get", "pop"}:
             return replace(receiver.item or UNKNOWN, label="")
         if name == "keys":
@@ -52,8 +56,10 @@ class Containers:
         after = filled(container, values)
         if path in context.state.names:
             context.state.names[path] = after
+        change_in_place(context, container, lambda value: filled(value, values) if value.kind in FILLED else value)
         if path.isidentifier():
             context.seen_from_within(path, after)
+        values = values or contents(after)
         learning = context.learning()
         if learning is None:
             return
@@ -64,6 +70,8 @@ class Containers:
         elif container.parameter is not None and not dot:
             for each in values:
                 merge(learning.stores, container.parameter, each)
+        elif path.isidentifier() and context.owner_of(path) is not learning.node:
+            context.rebinds(context.owner_of(path), path, after)
 
     def item(self, node: cst.CSTNode, value: Abstract) -> Abstract:
         """What iterating over a value gives."""
@@ -87,6 +95,11 @@ class Containers:
         if value.kind in {Kind.DATA, Kind.PLAIN}:
             return replace(value, label="", constant=None, identity=frozenset({node}))
         return Abstract(forwards=value.forwards, identity=frozenset({node}))
+
+
+REORDERING = frozenset({"reverse", "sort", "pop", "remove", "clear", "popleft", "popitem", "rotate"})
+"""Methods after which what is where in a container is not known."""
+FILLED = frozenset({Kind.CONTAINER, Kind.PARAMETERS, Kind.UNKNOWN})
 
 
 def _one_of(item: Abstract, node: cst.CSTNode) -> Abstract:

@@ -45,6 +45,9 @@ class Functions:
             if known is not None and known.yields is not None and known.own == KEEP:
                 # A decorator of torch takes its mode back at each yield.
                 shift, leaving = known.yields, Leaving.RESTORES if known.leaves == KEEP else Leaving.STAYS
+                if known.yields == KEEP == known.leaves:
+                    # It brings back what was before, or never looks.
+                    leaving |= Leaving.NOTHING
             if known is not None and len(callee.definitions) == 1:
                 puts.update(_puts(known, paths_inside(known.parameters, bound, callee, given)))
         for each in given.all():
@@ -92,7 +95,7 @@ class Functions:
         note_aliases(learned, bound, given)
         given = Arguments(list(given.positional), dict(given.keywords), given.starred, given.is_statement)
         if known is not None:
-            self._left_behind(node, known, bound, given, paths)
+            self.left_behind(node, known, bound, given, paths)
         if known is None or known.returns is None:
             return Abstract(forwards=forwards_of(given.all()), made_at=node)
         if callee.shift is not None:
@@ -170,7 +173,7 @@ class Functions:
             if old.gist() != new.gist():
                 change_in_place(self.context, old, partial(_perhaps, new))
 
-    def _left_behind(
+    def left_behind(
         self, node: cst.Call, known: FunctionKnowledge, bound: int, given: Arguments, paths: dict[str, str]
     ) -> None:
         """What a call changes, puts into containers, and binds names to, that are seen from here."""

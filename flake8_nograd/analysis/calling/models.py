@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import libcst as cst
 
@@ -15,7 +16,8 @@ from ..context import Context
 from ..knowledge import FunctionKnowledge
 from ..putting import put
 from ..switching import changed
-from ..value import DATA, NO_GRAD_CUTS, PLAIN, UNKNOWN, Abstract, cut_by, replace
+from ..value import DATA, NO_GRAD_CUTS, PLAIN, UNKNOWN, Abstract, cut_by, replace, was_perhaps_made_in_inference
+from .functions import Functions
 from .handing import hand_over, left_by, paths_inside, result_of
 from .rows import Rows
 
@@ -26,6 +28,7 @@ class Models:
 
     context: Context
     rows: Rows
+    functions: Functions
 
     def forward(self, node: cst.Call, model: Abstract, method: str, given: Arguments) -> Abstract:
         """Run a model."""
@@ -59,6 +62,10 @@ class Models:
         )
         context.state.mode = outside
         self.rows.calls(known)
+        if definitions:
+            context.either(
+                [partial(self._left_behind, node, each, model, given) for each in dict.fromkeys(definitions)]
+            )
         if definition is None:
             context.meets(node, "forward", inputs)
         for each in inputs:
@@ -73,6 +80,15 @@ class Models:
                 result = context.as_object_has_it(model, result)
             return replace(result, forwards=known.returns.forwards | forwards_of(inputs) | {node})
         return self._result(node, model, name, inputs)
+
+    def _left_behind(self, node: cst.Call, forward: cst.FunctionDef, model: Abstract, given: Arguments) -> Abstract:
+        """What a forward pass of the file changes beside what it gives."""
+        known = self.context.known.functions.get(forward)
+        if known is not None:
+            handed = Arguments(list(given.positional), dict(given.keywords), given.starred)
+            paths = paths_inside(known.parameters, 1, replace(model, bound=model), given)
+            self.functions.left_behind(node, known, 1, handed, paths)
+        return UNKNOWN
 
     def hand_in(self, definition: cst.FunctionDef, model: Abstract, given: Arguments) -> None:
         """Let a forward pass of the file know what it is given, and whether its module is frozen."""
@@ -152,8 +168,7 @@ def _is_tensor(value: Abstract) -> bool:
 def _is_perhaps_of_inference(operands: list[Abstract]) -> bool:
     """Whether weights and inputs are perhaps inference tensors all, of which nothing is recorded."""
     model, *inputs = operands
-    weights = model.made_under is not GradMode.UNKNOWN and bool(model.made_under & GradMode.INFERENCE)
-    return weights and not any(each.is_inference is Answer.NO for each in inputs)
+    return was_perhaps_made_in_inference(model) and not any(each.is_inference is Answer.NO for each in inputs)
 
 
 def _graph(forward: FunctionKnowledge) -> Answer:
