@@ -13,7 +13,6 @@ from .grad import Answer, GradMode
 from .results import (
     ENDS,
     LEAVING,
-    acts_in_environment,
     ends_in_values,
     goes_through_loader,
     gone_through,
@@ -30,6 +29,7 @@ from .results import (
     operated_on,
     over_data,
     over_evaluation_data,
+    rolls_out,
     uses_of_passes,
 )
 from .wanting import (
@@ -79,13 +79,11 @@ def _where_they_run(facts: FileFacts, found: list[Forward]) -> tuple[Forward, ..
     """Without the calls of a helper that is reported itself, however many calls away."""
     found = [each for each in found if not _is_called_for_evaluation(facts, each, found)]
     reported = {each.place.function for each in found if each.evaluated is not Evaluated.HERE}
-    kept = found
     while True:
-        dropped = [each for each in kept if each.via is not None and each.via in reported]
-        if not dropped:
-            return tuple(kept)
-        kept = [each for each in kept if each not in dropped]
-        reported |= {each.place.function for each in dropped}
+        through = {each.place.function for each in facts.forwards if each.via is not None and each.via in reported}
+        if through <= reported:
+            return tuple(each for each in found if each.via is None or each.via not in reported)
+        reported |= through
 
 
 def _is_called_for_evaluation(facts: FileFacts, each: Forward, found: list[Forward]) -> bool:
@@ -252,7 +250,7 @@ def _evaluates_by_name(facts: FileFacts, each: Forward, uses: list[Use]) -> bool
         or naming.sounds_like_training(function.name)
     ):
         return looks_at_a_test_set(each, uses)
-    if _collects(facts, each, uses) or (is_called(each) and any(acts_in_environment(use) for use in uses)):
+    if _collects(facts, each, uses) or rolls_out(facts, each, uses):
         return True
     over = over_evaluation_data(each)
     looked_at = is_only_looked_at(each, uses) and not _puts_in_training_mode(facts, function)

@@ -74,9 +74,18 @@ def looks_at_a_test_set(each: Forward, uses: list[Use]) -> bool:
     )
 
 
-def acts_in_environment(use: Use) -> bool:
-    """Whether it is handed to an environment, through which no gradient flows: ``env.step(action)``."""
-    return use.purpose is Purpose.VALUE and use.callee == "env.step"
+def rolls_out(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
+    """Whether a model chooses the actions of a loop: no gradient flows through an environment, ``env.step(action)``."""
+    if not is_called(each) or not uses:
+        return False
+    if any(use.purpose is Purpose.VALUE and use.callee == "env.step" for use in uses):
+        return True
+    return all(use.purpose is Purpose.VALUE for use in uses) and any(
+        call.api == ".step"
+        and naming.sounds_like_environment(call.receiver.label)
+        and each.place.loops[-1:] == call.place.loops[-1:]
+        for call in facts.calls
+    )
 
 
 def over_evaluation_data(each: Forward) -> bool:

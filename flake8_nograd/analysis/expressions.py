@@ -456,8 +456,8 @@ class Expressions:
                 return Abstract(kind=Kind.CRITERION, label=path)
             if receiver.kind is Kind.MODEL and (naming.sounds_like_model(name) or naming.sounds_like_layer(name)):
                 return self._part(func, receiver, name, path)
-            if receiver.kind is Kind.INSTANCE and naming.sounds_like_model(name):
-                # An attribute that a base class in another file sets.
+            if receiver.kind in {Kind.INSTANCE, Kind.UNKNOWN} and naming.sounds_like_model(name):
+                # An attribute that another file sets: a base class, or the class of ``agent`` in ``agent.actor(x)``.
                 return Abstract(label=path)
         return UNKNOWN
 
