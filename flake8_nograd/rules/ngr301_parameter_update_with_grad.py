@@ -63,7 +63,7 @@ from collections.abc import Iterator
 
 from .. import naming
 from ..edits import ENABLE_GRAD, Decorate, Edit, Fix, Wrap
-from ..facts import FileFacts, Function, Kind, Leaf, Manner, Role, Value, Write
+from ..facts import FileFacts, Function, Kind, Leaf, Manner, Place, Role, Value, Write
 from ..grad import Answer, GradMode
 from ..rule import Finding, rule
 
@@ -78,12 +78,12 @@ from ..rule import Finding, rule
 def check(facts: FileFacts) -> Iterator[Finding]:
     """Look at the target of every change in place."""
     reported = set()
-    freezes = _somebody_freezes(facts)
+    freezing = _freezing(facts)
     for each in facts.writes:
         change = (each.place.statement, each.target.label)
         if not _raises(facts, each) or change in reported:
             continue
-        if freezes and each.target.leaf in {Leaf.PARAMETERS, Leaf.ATTRIBUTE}:
+        if freezing and each.target.leaf in {Leaf.PARAMETERS, Leaf.ATTRIBUTE} and not _is_new(each, freezing):
             continue
         reported.add(change)
         details = {"target": each.target.label or "the parameter", "operation": each.operation}
@@ -112,16 +112,29 @@ def _is_called_elsewhere(facts: FileFacts, function: Function) -> bool:
     )
 
 
-def _somebody_freezes(facts: FileFacts) -> bool:
-    """Whether the file turns ``requires_grad`` off for models that we cannot tell: ``p.requires_grad = flag``."""
-    return any(
-        each.target.label.endswith(".requires_grad")
+def _freezing(facts: FileFacts) -> list[Place]:
+    """Where the file turns ``requires_grad`` off for models that we cannot tell: ``p.requires_grad = flag``."""
+    return [
+        each.place
+        for each in facts.assignments
+        if each.target.label.endswith(".requires_grad")
         and each.value.requires_grad is not Answer.YES
         and not (each.holder is not None and _is_no_weight(each.holder))
-        for each in facts.assignments
-    ) or any(
-        each.api == ".requires_grad_" and (each.arguments or each.keywords) and not _is_no_weight(each.receiver)
+    ] + [
+        each.place
         for each in facts.calls
+        if each.api == ".requires_grad_" and (each.arguments or each.keywords) and not _is_no_weight(each.receiver)
+    ]
+
+
+def _is_new(write: Write, freezing: list[Place]) -> bool:
+    """Whether a constructor changes what it has just made, which nobody outside of its class can have frozen."""
+    function = write.place.function
+    return (
+        function is not None
+        and function.name == "__init__"
+        and write.target.label.startswith("self.")
+        and all(place.function is None or place.function.owner is not function.owner for place in freezing)
     )
 
 
