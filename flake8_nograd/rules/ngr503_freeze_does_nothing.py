@@ -119,6 +119,8 @@ def _discards(each: Discarded) -> str:
     attribute = each.value.label.rpartition(".")[2]
     if each.operator == "==" and attribute in {"requires_grad", "grad"}:
         return "is compared and the answer thrown away: `=` sets it"
+    if each.operator == "==" and attribute == "requires_grad_":
+        return "is a method, compared and never called: nothing is frozen"
     if not each.operator and attribute in {"requires_grad", "requires_grad_"}:
         return "is read and nothing is done with it: nothing is frozen"
     return ""
@@ -139,6 +141,8 @@ def _is_called_flag(call: Call) -> bool:
 def _assigned(each: Discarded) -> Fix | None:
     if not each.operator or (each.holder is not None and each.holder.kind is Kind.MODEL):
         return None
+    if each.value.label.endswith(".requires_grad_"):
+        return Fix((Replace(each.anchor, "{1}({2})", each.parts),), False, "Call requires_grad_")
     return Fix((Replace(each.anchor, "{1} = {2}", each.parts),), False, "Write =")
 
 

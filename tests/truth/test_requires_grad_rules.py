@@ -111,7 +111,13 @@ def test_the_right_name_raises_where_the_tensor_is_no_leaf() -> None:
 
 @pytest.mark.parametrize(
     "statement",
-    ["each.requires_grad == False", "each.requires_grad", "each.requires_grad_", "each.requires_grad_ = False"],
+    [
+        "each.requires_grad == False",
+        "each.requires_grad_ == False",
+        "each.requires_grad",
+        "each.requires_grad_",
+        "each.requires_grad_ = False",
+    ],
 )
 def test_these_statements_freeze_nothing(statement: str) -> None:
     module = model()
