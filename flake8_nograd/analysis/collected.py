@@ -41,6 +41,8 @@ def tupled(values: list[Abstract]) -> Abstract:
 def filled(container: Abstract, values: list[Abstract]) -> Abstract:
     """A container, or a tensor that is used as one, after something was put into it."""
     forwards = container.forwards | forwards_of(values)
+    if container.kind is Kind.STATE:
+        return replace(container, forwards=forwards, item=None)
     if container.kind not in {Kind.CONTAINER, Kind.PARAMETERS, Kind.UNKNOWN}:
         return replace(container, forwards=forwards)
     item = container.item

@@ -6,8 +6,8 @@ the old ones: nothing is updated, clipped, averaged or moved, and torch says
 nothing, under `no_grad` or not. Only an operation in place (`p -= ...`,
 `p.copy_(...)`) changes the parameter itself.
 
-The rule speaks when what the loop goes through are parameters, or tensors that
-are made to require gradients, when the right side computes a tensor and changes
+The rule speaks when what the loop goes through are parameters, the tensors of a
+model's `state_dict()`, or tensors that are made to require gradients, when the right side computes a tensor and changes
 none in place, or hands on another (`target = source`), and when nothing in the
 loop, or after it, reads the new one. Where it is kept (`adapted.append(p)`), as
 functional updates do, the rule is silent.
@@ -61,7 +61,7 @@ from ..updating import in_place, in_test, loop_variable_of, makes_new_tensor
 @rule(
     code="NGR303",
     name="loop-variable-rebound",
-    message="`{target}` is only the loop's name for a parameter: bound to a new tensor, it changes none; "
+    message="`{target}` is only the loop's name for {what}: bound to a new tensor, it changes none; "
     "change it in place under no_grad",
 )
 def check(facts: FileFacts) -> Iterator[Finding]:
@@ -71,8 +71,10 @@ def check(facts: FileFacts) -> Iterator[Finding]:
         loop = loop_variable_of(each)
         if loop is None or each.is_read or in_test(each.place) or each.place.statement in changed:
             continue
-        if (makes_new_tensor(each) or _hands_on_another(each)) and _is_parameter(each, loop):
-            yield Finding(each.anchor, {"target": each.target.label}, in_place(each))
+        of_state = each.target.api == "torch.nn.Module.state_dict"
+        if (makes_new_tensor(each) or _hands_on_another(each)) and (of_state or _is_parameter(each, loop)):
+            what = "a tensor of the state" if of_state else "a parameter"
+            yield Finding(each.anchor, {"target": each.target.label, "what": what}, in_place(each))
 
 
 def _hands_on_another(each: Assignment) -> bool:

@@ -36,11 +36,13 @@ class Containers:
             return Abstract(
                 kind=Kind.CONTAINER, item=Abstract(kind=Kind.CONTAINER, elements=(PLAIN, item)), forwards=item.forwards
             )
+        if name == "values" and receiver.kind is Kind.STATE:
+            return Abstract(kind=Kind.CONTAINER, item=receiver.item, identity=frozenset({node}))
         if name in {"values", "copy"}:
             # Another container, with the same in it.
             return replace(receiver, elements=None, label="", identity=frozenset({node}))
         if name in {"get", "pop"}:
-            return replace(receiver.item or UNKNOWN, label="")
+            return replace(UNKNOWN if receiver.kind is Kind.STATE else receiver.item or UNKNOWN, label="")
         if name == "keys":
             return PLAIN
         self.rows.handed_on(node, f"{receiver.label}.{name}", given, known=True)
@@ -82,6 +84,9 @@ class Containers:
         """What iterating over a value will give, of which nothing is asked yet."""
         if value.kind is Kind.LOADER:
             return replace(DATA, identity=frozenset({node}))
+        if value.kind is Kind.STATE:
+            # Its names.
+            return PLAIN
         if value.elements:
             result = value.elements[0]
             for each in value.elements[1:]:

@@ -98,7 +98,8 @@ class Methods:
         if name == "register_buffer" and receiver.label == "self":
             self.gradients.register_buffer(given)
         if name == "state_dict":
-            return Abstract(kind=Kind.STATE, requires_grad=Answer.NO)
+            weights = STATE_OF_MODEL if receiver.kind is Kind.MODEL else None
+            return Abstract(kind=Kind.STATE, requires_grad=Answer.NO, item=weights)
         if name in torch_api.HOOK_REGISTRARS:
             for each in given.all():
                 context.framework_calls(each, GradMode.NOT_INFERENCE)
@@ -122,3 +123,9 @@ class Methods:
                 if not isinstance(definition, cst.ClassDef):
                     self.context.called(definition, shift=ENABLE_GRAD)
         return PLAIN
+
+
+STATE_OF_MODEL = Abstract(
+    kind=Kind.TENSOR, requires_grad=Answer.NO, is_leaf=Answer.YES, api="torch.nn.Module.state_dict"
+)
+"""One of the weights and buffers in the state of a model; that of an optimizer has dictionaries in it."""
