@@ -8,7 +8,7 @@ from typing import TypeVar
 import libcst as cst
 
 from ..facts import Kind
-from .value import UNKNOWN, Abstract, replace
+from .value import UNKNOWN, Abstract, replace, some_of
 
 Key = TypeVar("Key", int, str)
 
@@ -56,6 +56,15 @@ def filled(container: Abstract, values: list[Abstract]) -> Abstract:
         # Not only those of one model any more.
         kind, source = Kind.PARAMETERS if item is not None and item.kind is Kind.PARAMETER else Kind.CONTAINER, ""
     return replace(container, kind=kind, item=item, elements=None, forwards=forwards, source=source)
+
+
+def chained(containers: list[Abstract]) -> Abstract:
+    """What has the content of several containers, one after the other: ``first + second``."""
+    item: Abstract | None = None
+    for each in containers:
+        held = some_of(each).item if each.elements is not None or each.item is not None else UNKNOWN
+        item = item if held is None else held if item is None else item | held
+    return Abstract(kind=Kind.CONTAINER, item=item, forwards=forwards_of(containers))
 
 
 def contents(container: Abstract) -> list[Abstract]:

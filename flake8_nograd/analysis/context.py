@@ -15,6 +15,7 @@ from .aspects import NOT_SET, Aspect, Setting, is_part, root_of, setting_of
 from .knowledge import Caller, Def, FunctionKnowledge, Knowledge
 from .recorder import Recorder, Surroundings
 from .state import State
+from .switching import of_another_function
 from .value import UNKNOWN, Abstract, Definition, replace, was_perhaps_made_in_inference
 
 
@@ -347,6 +348,7 @@ class Context:
             known, learned = (each.bindings.get(scope, {}).get(name) for each in (self.known, self.learned))
             value = known | learned if known is not None and learned is not None else known or learned
             if value is not None:
+                value = of_another_function(value)
                 return replace(value, parameter=None, identity=frozenset(), held=frozenset({(scope, name)}))
         return None
 
@@ -419,6 +421,15 @@ class Context:
     def method(self, owner: cst.ClassDef, name: str) -> cst.FunctionDef | None:
         """A method of a class of the file; in the first walk, of the classes seen so far."""
         return self.known.method(owner, name) or self.learned.method(owner, name)
+
+    def overrides(self, owner: cst.ClassDef, name: str) -> list[cst.FunctionDef]:
+        """The methods of that name in classes of the file that are derived from one."""
+        classes = self.known.classes.values()
+        derived = [owner]
+        for each in derived:
+            derived += [known.node for known in classes if each in known.parents and known.node not in derived]
+        found = (self.known.classes[each].methods.get(name) for each in derived[1:])
+        return [each for each in found if each is not None]
 
     def methods(self, held: Abstract, name: str) -> list[cst.FunctionDef]:
         """The methods of that name which an object of a class of the file, that is nothing to torch, may have."""

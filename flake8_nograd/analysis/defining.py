@@ -76,7 +76,10 @@ class Definitions:
         """Take note of a lambda, once."""
         if node not in self.lambdas:
             self.lambdas.add(node)
-            self._register(node)
+            known = self._register(node)
+            for position, parameter in enumerate(parameters_of(node.params)):
+                if parameter.default is not None:
+                    known.defaults[position] = self.expressions.of(parameter.default)
             here = self.context.here
             self.deferred.append(Deferred(node, (node, *here.scopes), here.owner))
 

@@ -14,12 +14,12 @@ from ..grad import ANYTHING, Answer
 from .aspects import Aspect, Setting
 from .calls import Calls
 from .changing import holds_too
-from .collected import Arguments, tupled
+from .collected import Arguments, chained, tupled
 from .context import Context, parameter_of
 from .putting import GROUPS, alias, mark, went_through
 from .reading import bound_by, path_of
 from .state import State
-from .switching import acting
+from .switching import acting, of_another_function
 from .value import (
     COLLECTIONS_OF_DATA,
     DATA,
@@ -245,7 +245,9 @@ class Expressions:
             bound = None
         elif "classmethod" in decorators:
             bound = Abstract(kind=Kind.CLASS, definitions=(owner,))
-        return Abstract(kind=Kind.FUNCTION, label=path, definitions=(method,), bound=bound)
+        # Of ``self``, a class that is derived in the file may have another.
+        others = self.context.overrides(owner, method.name.value) if owner in base.identity else []
+        return Abstract(kind=Kind.FUNCTION, label=path, definitions=(method, *others), bound=bound)
 
     def _part(self, node: cst.CSTNode, model: Abstract, name: str, path: str) -> Abstract:
         """A part of a model of which the class is not known."""
@@ -355,7 +357,7 @@ class Expressions:
         if any(each.kind is Kind.DATA for each in tensors) and all(each.kind is Kind.DATA for each in tensors):
             return replace(result, kind=Kind.DATA)
         if all(each.kind is Kind.CONTAINER for each in tensors):
-            return replace(tensors[0], elements=None, label="")
+            return replace(chained(tensors), identity=frozenset({node}))
         return rescaled(result, tensors) if _is_linear(node, len(tensors)) else result
 
     def _unary(self, node: cst.UnaryOperation) -> Abstract:
@@ -395,7 +397,7 @@ class Expressions:
         self.context.use(value, node, Purpose.VALUE, callee=how)
 
     def _sequence(self, node: cst.Tuple | cst.List | cst.Set) -> Abstract:
-        values = [self.of(each.value) for each in node.elements]
+        values = [self._element(each) for each in node.elements]
         result = tupled(values)
         if any(isinstance(each, cst.StarredElement) for each in node.elements):
             result = replace(result, elements=None, item=_merged(values))
@@ -403,12 +405,19 @@ class Expressions:
             result = replace(result, kind=Kind.PARAMETERS)
         return result if isinstance(node, cst.Tuple) else replace(result, identity=frozenset({node}))
 
+    def _element(self, node: cst.BaseElement | cst.BaseDictElement) -> Abstract:
+        """What goes into a container: of another one that is unpacked in it, what is in that."""
+        value = self.of(node.value)
+        if isinstance(node, cst.StarredElement | cst.StarredDictElement):
+            return self.calls.containers.item(node, value)
+        return value
+
     def _dictionary(self, node: cst.Dict) -> Abstract:
         values = []
         for each in node.elements:
             if isinstance(each, cst.DictElement):
                 self.of(each.key)
-            values.append(self.of(each.value))
+            values.append(self._element(each))
         forwards = tupled(values).forwards
         return Abstract(kind=Kind.CONTAINER, item=_merged(values), forwards=forwards, identity=frozenset({node}))
 
@@ -594,8 +603,9 @@ class Expressions:
                         part = Abstract(kind=Kind.CONTAINER, item=part, forwards=part.forwards)
                     self.assign_target(element.value, part, comprehension=comprehension)
             case cst.Attribute():
-                holds_too(self.context, self.of(target.value), target.attr.value, value)
-                self.store_attribute(target, value)
+                holder = self.of(target.value)
+                holds_too(self.context, holder, target.attr.value, value)
+                self.store_attribute(target, value, holder)
             case cst.Subscript():
                 self.of(target)
 
@@ -610,7 +620,7 @@ class Expressions:
         self.context.consumes(value, target)
         return [self.calls.containers.inside(each.value, value) for each in target.elements]
 
-    def store_attribute(self, target: cst.Attribute, value: Abstract) -> None:
+    def store_attribute(self, target: cst.Attribute, value: Abstract, holder: Abstract) -> None:
         """``a.b = value``."""
         context = self.context
         path = path_of(target)
@@ -619,6 +629,11 @@ class Expressions:
         if not path:
             return
         root, _, rest = path.partition(".")
+        owners = [each for each in holder.definitions if isinstance(each, cst.ClassDef)]
+        if any(context.method(each, target.attr.value) for each in owners):
+            # A property, of which the setter runs: what it gives then is not what was assigned.
+            context.state.forget_under(root)
+            return
         owner = context.here.owner
         if root == "self" and owner is not None and "." not in rest:
             attributes = context.learned.classes[owner].attributes
@@ -626,13 +641,12 @@ class Expressions:
             if learning is not None and value.parameter is not None:
                 places = learning.keeps.get(value.parameter, frozenset())
                 learning.keeps[value.parameter] = places | {(owner, rest)}
-            for place in context.places_of(value):
+            for scope, name in context.places_of(value):
+                place = (owner, name[len("self.") :]) if name.startswith("self.") else (scope, name)
                 context.learned.stored.setdefault((owner, rest), {})[place] = None
             known = attributes.get(rest)
             clean = value.elsewhere()
-            if value.kind is Kind.PLAIN:
-                # A saved mode is known by that at the start of this function: other methods start in another.
-                clean = replace(clean, shift=None)
+            clean = of_another_function(clean)
             attributes[rest] = clean if known is None else known | clean
         self.bind(path, value)
         if value.kind is Kind.MODEL and value.frozen.is_set:

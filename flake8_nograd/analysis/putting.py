@@ -85,6 +85,33 @@ def put(context: Context, aspect: Aspect, path: str, answer: Answer, where: Eval
     for name, certain in sorted(names.items(), key=lambda each: each[1]):
         mark(context, aspect, name, answer if certain else answer | setting_of(table, name).answer, where)
 
+    target = context.state.names.get(path)
+    if target is not None:
+        _put_within(context, aspect, target, Setting(answer, where))
+
+
+def put_unnamed(context: Context, aspect: Aspect, model: Abstract, answer: Answer) -> None:
+    """A model that is reached by no name, as an item of a list, is put in a mode, or frozen, here."""
+    names = context.state.names
+    for name in _put_within(context, aspect, model, Setting(answer, Evaluated.HERE)):
+        before = setting_of(context.state.settings[aspect], name)
+        if before.is_set and names[name].kind is Kind.MODEL:
+            certain = names[name].identity == model.identity and len(model.identity) == 1
+            mark(context, aspect, name, answer if certain else answer | before.answer)
+
+
+def _put_within(context: Context, aspect: Aspect, model: Abstract, setting: Setting) -> list[str]:
+    """Those that hold a model find it in something; gives their names."""
+    return context.state.mutate(model, lambda value: value.put(aspect, setting) if value.kind is Kind.MODEL else value)
+
+
+def perhaps_rebound(context: Context, name: str, model: Abstract) -> None:
+    """A name holds another model now, or the same: each with what it was put in."""
+    for aspect, table in context.state.settings.items():
+        for path in [path for path in table if path == name or is_part(path, name)]:
+            answer = model.setting(aspect).answer if path == name else Answer.UNKNOWN
+            note(context, aspect, path, table[path].answer | answer, Evaluated.NOT)
+
 
 def alias(context: Context, name: str, path: str) -> None:
     """A model gets one more name: under it, and for its parts, aspect is known of them under the other holds."""
@@ -180,12 +207,17 @@ def _same(context: Context, path: str, *, of_parts: bool) -> Iterator[tuple[str,
 def _outside_of(context: Context, path: str) -> Iterator[str]:
     """The names that an object was handed by what it holds in an attribute: ``trainer.model``, ``self.model``."""
     root, dot, attribute = path.rpartition(".")
-    if not dot or not any(attribute == name for _, name in context.known.stored):
+    if not dot or not context.known.stored:
         return
     holder = context.state.names.get(root) or (UNKNOWN if "." in root else context.lookup(root))
     for (owner, name), places in context.known.stored.items():
-        if name == attribute and context.is_of(holder, owner):
+        if not context.is_of(holder, owner):
+            continue
+        if name == attribute:
             yield from (outer for scope, outer in places if outer != path and scope is context.owner_of(outer))
+            yield from (f"{root}.{other}" for scope, other in places if isinstance(scope, cst.ClassDef))
+        elif any(other == attribute for scope, other in places if isinstance(scope, cst.ClassDef)):
+            yield f"{root}.{name}"
 
 
 def _put(value: Abstract, aspect: Aspect, setting: Setting) -> Abstract:

@@ -75,3 +75,10 @@ class Restore(Shift):
     def after(self, now: Shift) -> Shift:
         """The mode since entry."""
         return Shift(_restored(now.on, self.on), _restored(now.off, self.off), _restored(now.inference, self.inference))
+
+
+def of_another_function(value: Abstract) -> Abstract:
+    """A saved mode is known by that at the start of the function that saved it: others start in another."""
+    if value.kind is Kind.PLAIN and value.shift is not None:
+        return replace(value, shift=None)
+    return replace(value, shift=SET_UNKNOWN) if isinstance(value.shift, Restore) else value

@@ -22,7 +22,7 @@ from .putting import reached, went_through
 from .reading import bound_by, compared, path_of, place_of, places_in
 from .state import State, unstacked
 from .switches import Switches
-from .switching import changed
+from .switching import changed, of_another_function
 from .value import COLLECTIONS_OF_DATA, NONE, PLAIN, UNKNOWN, Abstract, Leaving, in_turn, replace
 
 Block = cst.BaseSuite | cst.Module
@@ -199,6 +199,7 @@ class Walk(cst.CSTVisitor):
             value = value.without(known.handed_in() - learning.forwards)
         if value.kind is Kind.MODEL and value.label:
             value = context.settled(value)
+        value = of_another_function(value)
         context.use(value, node, Purpose.RETURNED)
         context.gives_back(value)
         if known is not None and value.lazy is not None:

@@ -73,8 +73,11 @@ def _check_recorded(
 ) -> None:
     """At least one forward pass in the region records a graph, in one of the runs."""
     recorded = [each for done in runs for number in region for each in done.forwards.get(number, [])]
-    # A run that an error ended has not come to all callers: then what is so for each of them can be judged.
+    # A run that an error ended has not come to all callers, nor one with a condition that never holds: then what
+    # is so for each of them can be judged.
+    calls = [lines.get(each.place.statement, 0) for each in facts.calls if each.function is not None]
     ended = any(done.error is not None for done in runs)
+    ended |= any(not any(done.lines[line] for done in runs) for line in calls)
     interrupted = any(done.raised[number] for done in runs for number in region)
     # In a function that is called there: what would have been recorded is refused.
     interrupted |= any(SAVED in message for _, message in _failed(runs))

@@ -17,7 +17,7 @@ from ..changing import change_in_place, kept
 from ..collected import Arguments, contents, forwards_of, merge
 from ..context import Context
 from ..knowledge import Def, FunctionKnowledge, Run
-from ..putting import GROUPS, freeze, freeze_some, put, put_elsewhere
+from ..putting import GROUPS, freeze, freeze_some, perhaps_rebound, put, put_elsewhere
 from ..switching import switch_of
 from ..value import UNKNOWN, Abstract, Definition, Leaving, Put, replace
 from .containers import Containers
@@ -191,6 +191,10 @@ class Functions:
                 self._went_through(handed, setting.answer)
             elif paths.get(root):
                 put(context, aspect, paths[root] + path[len(root) :], setting.answer, Evaluated.CALLEE)
+        if given.starred and known.alters:
+            left = reduce(or_, known.alters.values())
+            for each in [part for handed in given.all() for part in contents(handed)]:
+                change_in_place(context, each, partial(_perhaps, left))
         for position, value in known.alters.items():
             key = known.parameters[position]
             handed = given.at(position - bound, key)
@@ -219,6 +223,8 @@ class Functions:
             elif name in context.state.names:
                 # Perhaps another object than what it held, which others hold as well.
                 context.state.names[name] |= replace(value, identity=frozenset({node}))
+                if value.kind is Kind.MODEL:
+                    perhaps_rebound(context, name, value)
 
     def _changed_elsewhere(self, name: str, left: Abstract, given: Arguments) -> None:
         """A function has perhaps changed the object of a name that it was handed, or that a parameter holds, too."""

@@ -13,7 +13,7 @@ from ..aspects import Aspect, Setting
 from ..changing import change_in_place
 from ..collected import Arguments, flat
 from ..context import Context
-from ..putting import freeze, put
+from ..putting import freeze, put, put_unnamed
 from ..reading import path_of
 from ..value import NONE, PLAIN, UNKNOWN, Abstract, replace, was_computed
 from .rows import Rows
@@ -96,6 +96,8 @@ class Gradients:
         context.recorder.write(ModeSwitch(node, context.place(), receiver.fact(), answer))
         if receiver.label:
             put(context, Aspect.TRAINING, receiver.label, answer)
+        else:
+            put_unnamed(context, Aspect.TRAINING, receiver, answer)
         kind = Kind.MODEL if receiver.kind is Kind.UNKNOWN else receiver.kind
         return replace(receiver, training=Setting(answer, Evaluated.HERE), kind=kind)
 
@@ -118,6 +120,8 @@ class Gradients:
         if receiver.kind is Kind.MODEL or named:
             if receiver.label:
                 put(context, Aspect.FROZEN, receiver.label, frozen)
+            else:
+                put_unnamed(context, Aspect.FROZEN, receiver, frozen)
             return replace(receiver, frozen=Setting(frozen, Evaluated.HERE))
         freeze(context, receiver, answer)
         if receiver.kind is Kind.PARAMETERS:

@@ -44,6 +44,10 @@ class Models:
         inputs = given.all()
         needs = Answer.YES if any(_differentiable_input(each) for each in inputs) else Answer.NO
         graph = Answer.UNKNOWN if known is None else _graph(known)
+        # Nothing is recorded of inference tensors alone.
+        alone = model.made_under is GradMode.INFERENCE and all(each.is_inference is Answer.YES for each in inputs)
+        if definition is None and alone and inputs:
+            graph = Answer.NO
         outside = context.state.mode
         if any(naming.sounds_like_no_grad(key) and each.constant is not False for key, each in given.keywords.items()):
             # model(x, is_inference=True) may turn gradients off inside.
@@ -66,7 +70,7 @@ class Models:
             context.either(
                 [partial(self._left_behind, node, each, model, given) for each in dict.fromkeys(definitions)]
             )
-        if definition is None:
+        if definition is None and not alone:
             context.meets(node, "forward", inputs)
         for each in inputs:
             context.escapes(each)
