@@ -16,8 +16,8 @@ from .calls import Calls
 from .changing import holds_too
 from .collected import Arguments, chained, tupled
 from .context import Context, parameter_of
-from .putting import GROUPS, alias, mark, went_through
-from .reading import bound_by, path_of
+from .putting import GROUPS, alias, mark, put_all, takes_mode_of, went_through
+from .reading import bound_by, elements_of, path_of
 from .state import State
 from .switching import acting, of_another_function
 from .value import (
@@ -529,6 +529,7 @@ class Expressions:
         first = True
         targets: set[str] = set()
         whole = ""
+        all_of: dict[str, str] = {}
         while target is not None:
             iterated = self.of(target.iter)
             picks = bool(target.ifs) or not first or target.inner_for_in is not None
@@ -550,6 +551,11 @@ class Expressions:
             context.here.loops = (*context.here.loops, loop)
             reached = in_turn(node, iterated, self.calls.containers.item(target.target, iterated))
             self.assign_target(target.target, reached, comprehension=True)
+            collection, each = elements_of(target)
+            if collection:
+                all_of[each] = "" if picks else collection
+                context.state.settings[Aspect.TRAINING].pop(each, None)
+                takes_mode_of(context, collection, each)
             for condition in target.ifs:
                 self._ended(self.of(condition.test), condition.test, "if")
             target = target.inner_for_in
@@ -564,7 +570,11 @@ class Expressions:
             context.use(item, node, Purpose.ACCUMULATED)
         context.here.loops = loops
         context.here.scopes = scopes
+        put = {all_of[each]: context.state.settings[Aspect.TRAINING].get(each) for each in all_of}
         self._ran(node, before, targets, certain=bool(whole) and not lazy)
+        for collection, setting in put.items():
+            if collection and setting is not None and not lazy:
+                put_all(context, collection, setting)
         context.state.mode = mode
         kind = Kind.PARAMETERS if item.kind is Kind.PARAMETER else Kind.CONTAINER
         source = item.source if kind is Kind.CONTAINER or item.source == whole else ""
@@ -580,8 +590,11 @@ class Expressions:
         after = context.state.fork()
         for name in targets:
             after.names.pop(name, None)
+            after.settings[Aspect.TRAINING].pop(name, None)
             if name in before.names:
                 after.names[name] = before.names[name]
+            if name in before.settings[Aspect.TRAINING]:
+                after.settings[Aspect.TRAINING][name] = before.settings[Aspect.TRAINING][name]
         frozen, turns = after.settings[Aspect.FROZEN], after.turns
         context.state.become(before.join(after))
         if certain:

@@ -113,6 +113,21 @@ def perhaps_rebound(context: Context, name: str, model: Abstract) -> None:
             note(context, aspect, path, table[path].answer | answer, Evaluated.NOT)
 
 
+def takes_mode_of(context: Context, collection: str, each: str) -> None:
+    """A loop reaches a model of a collection, of which a loop before has put all in a mode."""
+    setting = context.state.settings[Aspect.TRAINING].get(some_part(collection), NOT_SET)
+    if setting.answer is not Answer.UNKNOWN:
+        context.state.settings[Aspect.TRAINING][each] = setting
+        value = context.state.names.get(each, UNKNOWN)
+        if value.kind is Kind.UNKNOWN:
+            context.state.names[each] = replace(value, kind=Kind.MODEL)
+
+
+def put_all(context: Context, collection: str, setting: Setting, *, perhaps: bool = False) -> None:
+    """A loop over a collection has ended: what a turn does to one model, or perhaps does, it has done to all."""
+    mark(context, Aspect.TRAINING, some_part(collection), Answer.UNKNOWN if perhaps else setting.answer)
+
+
 def alias(context: Context, name: str, path: str) -> None:
     """A model gets one more name: under it, and for its parts, aspect is known of them under the other holds."""
     for aspect, table in context.state.settings.items():

@@ -8,6 +8,8 @@ from functools import cache, lru_cache
 
 import libcst as cst
 
+from .. import torch_classes
+
 OPERATORS: dict[type[cst.BaseBinaryOp], str] = {
     cst.Add: "+",
     cst.Subtract: "-",
@@ -27,6 +29,58 @@ def path_of(node: cst.BaseExpression) -> str:
         return ""
     parts.append(node.value)
     return ".".join(reversed(parts))
+
+
+def elements_of(loop: cst.For | cst.CompFor) -> tuple[str, str]:
+    """The collection that a loop goes through, each element of which its variable is, and that; else empty.
+
+    ``for model in self.models``, ``for name, model in models.items()``.
+    """
+    target: cst.BaseExpression = loop.target
+    source = loop.iter
+    match source:
+        case cst.Call(func=cst.Name(value="list" | "tuple" | "reversed"), args=[cst.Arg(value=inner, star="")]):
+            source = inner
+        case cst.Call(func=cst.Name(value="enumerate"), args=[cst.Arg(value=inner, star=""), *_]):
+            source, target = inner, _second(target)
+        case cst.Call(func=cst.Attribute(value=inner, attr=cst.Name(value="values")), args=[]):
+            source = inner
+        case cst.Call(func=cst.Attribute(value=inner, attr=cst.Name(value="items")), args=[]):
+            source, target = inner, _second(target)
+    path = path_of(source)
+    return (path, target.value) if path and isinstance(target, cst.Name) else ("", "")
+
+
+def _second(target: cst.BaseExpression) -> cst.BaseExpression:
+    """``model`` of ``name, model``; anything else as it is, in a pair."""
+    match target:
+        case cst.Tuple(elements=[_, cst.Element(value=second)]):
+            return second
+    return cst.Tuple([])
+
+
+def breaks(node: cst.CSTNode) -> bool:
+    """Whether a loop may be left before its end; a ``break`` of one within it counts as well."""
+    return isinstance(node, cst.Break) or any(breaks(each) for each in node.children)
+
+
+def rebinds(node: cst.CSTNode, name: str) -> bool:
+    """Whether a piece of code binds a name to another object: not ``model = model.to(device)``."""
+    match node:
+        case (
+            cst.AssignTarget(target=target)
+            | cst.AnnAssign(target=target)
+            | cst.NamedExpr(target=target)
+            | cst.For(target=target)
+            | cst.AsName(name=target)
+        ) if name in bound_by(target):
+            return True
+        case cst.Assign(
+            targets=[cst.AssignTarget(target=cst.Name(value=bound))],
+            value=cst.Call(func=cst.Attribute(value=cst.Name(value=held), attr=cst.Name(value=method))),
+        ) if bound == held and method in torch_classes.MODULE_RETURNS_SELF:
+            return False
+    return any(rebinds(each, name) for each in node.children)
 
 
 def place_of(node: cst.BaseExpression) -> str:

@@ -18,8 +18,8 @@ from .defining import Deferred, Definitions
 from .entering import enter, role_of
 from .expressions import Expressions
 from .knowledge import ClassKnowledge, FunctionKnowledge
-from .putting import reached, went_through
-from .reading import bound_by, compared, path_of, place_of, places_in
+from .putting import put_all, reached, takes_mode_of, went_through
+from .reading import bound_by, breaks, compared, elements_of, path_of, place_of, places_in, rebinds
 from .state import State, unstacked
 from .switches import Switches
 from .switching import changed, of_another_function
@@ -533,6 +533,7 @@ class Walk(cst.CSTVisitor):
         context.recorder.write(loop)
 
         passed = context.here.passed
+        collection, element = elements_of(node)
 
         def turn() -> None:
             context.here.passed = passed
@@ -542,6 +543,8 @@ class Walk(cst.CSTVisitor):
                 # What the body has appended is reached as well.
                 value |= self.expressions.calls.containers.item(node.target, grown)
             self.expressions.assign_target(node.target, reached(context, in_turn(node, iterated, value)))
+            if collection:
+                takes_mode_of(context, collection, element)
             mode = context.state.mode
             node.body.visit(self)
             ends = [each for each in (context.state, *self.breaks[-1]) if each.reached]
@@ -551,7 +554,7 @@ class Walk(cst.CSTVisitor):
 
         outside = context.here.generators
         context.here.generators = (*outside, *(each.node for each in generators))
-        self._loop_body(
+        ended = self._loop_body(
             loop,
             turn,
             node.orelse,
@@ -559,6 +562,9 @@ class Walk(cst.CSTVisitor):
             runs=self._has_a_turn(node, iterated),
         )
         context.here.generators = outside
+        if collection and element in ended.settings[Aspect.TRAINING]:
+            perhaps = breaks(node.body) or rebinds(node.body, element)
+            put_all(context, collection, ended.settings[Aspect.TRAINING][element], perhaps=perhaps)
         return False
 
     def _grown(self, node: cst.BaseExpression, iterated: Abstract) -> Abstract:
@@ -610,7 +616,8 @@ class Walk(cst.CSTVisitor):
         endless: bool = False,
         certain: cst.For | None = None,
         runs: bool = False,
-    ) -> None:
+    ) -> State:
+        """Walk it; gives what is known at the end of each turn."""
         context = self.context
         loops = context.here.loops
         context.here.loops = (*loops, loop)
@@ -651,6 +658,7 @@ class Walk(cst.CSTVisitor):
         context.state.reached = True
         if orelse is not None:
             orelse.body.visit(self)
+        return after
 
     def _has_a_turn(self, node: cst.For, iterated: Abstract) -> bool:
         """Whether the body of a loop runs once at least."""

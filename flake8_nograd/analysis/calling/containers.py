@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from ...facts import Kind, Purpose
+from ..aspects import Aspect, some_part
 from ..changing import change_in_place
 from ..collected import Arguments, contents, filled, forwards_of, merge
 from ..context import Context
@@ -52,6 +53,7 @@ class Containers:
         """Something is stored in a container: under its name, and for those who see it from elsewhere."""
         context = self.context
         path = container.label
+        context.state.settings[Aspect.TRAINING].pop(some_part(path), None)
         purpose = Purpose.STORED if context.outlives(path) else Purpose.ACCUMULATED
         for each in values:
             context.use(each, node, purpose, into=path, added=_appended(node))
