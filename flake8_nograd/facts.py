@@ -171,7 +171,7 @@ class Function:
     is_async: bool
     is_generator: bool
     is_test: bool
-    """Whether pytest or unittest collect it, or a module tests itself by it."""
+    """Whether pytest or unittest collect it, a module tests itself by it, or it is named for an assertion."""
     decorators: tuple[str, ...]
     """Canonical names of its decorators, top down."""
     guard: Guard

@@ -82,6 +82,9 @@ def _function_row(knowledge: Knowledge, each: FunctionKnowledge) -> Function:
 
 def _is_test(knowledge: Knowledge, each: FunctionKnowledge, name: str, owner: Class | None) -> bool:
     """Whether pytest or unittest collect a function, or it helps a test case, or a module tests itself by it."""
+    if naming.words_of(name)[:1] == ("assert",):
+        # It checks something for tests, perhaps of another file.
+        return True
     if owner is not None:
         return owner.role is Role.TEST_CASE or (name.startswith("test_") and "Test" in owner.name)
     if name.startswith("test_"):

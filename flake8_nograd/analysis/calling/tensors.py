@@ -100,12 +100,12 @@ class Tensors:
                 return replace(result, elements=(result, indices))
             return result
         self.rows.call(node, f".{name}", receiver, given)
-        self.rows.handed_on(node, f"{receiver.label}.{name}" if receiver.label else f".{name}", given)
+        behind = self.rows.handed_on(node, f"{receiver.label}.{name}" if receiver.label else f".{name}", given)
         owners = context.known.owners_of(name) if receiver.kind is Kind.UNKNOWN and not receiver.api else []
         if len(owners) == 1 and name not in COMMON_METHODS and owners[0] is not context.here.function:
             bound = replace(receiver, kind=Kind.FUNCTION, definitions=(owners[0],), bound=receiver)
             return self.functions.one(node, owners[0], bound, given)
-        return Abstract(forwards=receiver.forwards | forwards_of(given.all()), made_under=mode, made_at=node)
+        return Abstract(forwards=receiver.forwards | behind, made_under=mode, made_at=node)
 
     def _in_place(self, node: cst.Call, receiver: Abstract, name: str, given: Arguments) -> Abstract:
         manner = Manner.DATA if receiver.label.endswith(".data") else Manner.METHOD
