@@ -31,6 +31,7 @@ from .value import (
     computed,
     constant,
     detached,
+    holds_models,
     in_turn,
     replace,
     rescaled,
@@ -551,7 +552,7 @@ class Expressions:
             context.here.loops = (*context.here.loops, loop)
             reached = in_turn(node, iterated, self.calls.containers.item(target.target, iterated))
             self.assign_target(target.target, reached, comprehension=True)
-            collection, each = elements_of(target)
+            collection, each = ("", "") if holds_models(iterated) else elements_of(target)
             if collection:
                 all_of[each] = "" if picks else collection
                 context.state.settings[Aspect.TRAINING].pop(each, None)

@@ -336,6 +336,12 @@ def some_of(value: Abstract) -> Abstract:
     return replace(value, label="", elements=None, item=item, source=source, parameter=None)
 
 
+def holds_models(collection: Abstract) -> bool:
+    """Whether it is known which models are in a collection, and so what each was put in."""
+    inside = [*(collection.elements or ()), *((collection.item,) if collection.item is not None else ())]
+    return any(each.kind is Kind.MODEL or holds_models(each) for each in inside)
+
+
 def in_turn(loop: cst.CSTNode, iterated: Abstract, item: Abstract) -> Abstract:
     """What a loop reaches in one turn: of all parameters of a model, each."""
     if iterated.kind is not Kind.PARAMETERS or not iterated.source:

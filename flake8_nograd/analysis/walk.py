@@ -23,7 +23,7 @@ from .reading import bound_by, breaks, compared, elements_of, path_of, place_of,
 from .state import State, unstacked
 from .switches import Switches
 from .switching import changed, of_another_function
-from .value import COLLECTIONS_OF_DATA, NONE, PLAIN, UNKNOWN, Abstract, Leaving, in_turn, replace
+from .value import COLLECTIONS_OF_DATA, NONE, PLAIN, UNKNOWN, Abstract, Leaving, holds_models, in_turn, replace
 
 Block = cst.BaseSuite | cst.Module
 COMPARISONS: dict[type[cst.BaseCompOp], Callable[[int, int], bool]] = {
@@ -533,7 +533,7 @@ class Walk(cst.CSTVisitor):
         context.recorder.write(loop)
 
         passed = context.here.passed
-        collection, element = elements_of(node)
+        collection, element = ("", "") if holds_models(iterated) else elements_of(node)
 
         def turn() -> None:
             context.here.passed = passed
