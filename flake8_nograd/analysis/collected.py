@@ -58,6 +58,19 @@ def filled(container: Abstract, values: list[Abstract]) -> Abstract:
     return replace(container, kind=kind, item=item, elements=None, forwards=forwards, source=source)
 
 
+def shallow(value: Abstract, depth: int = 3) -> Abstract:
+    """The same, but for what is in containers in containers: some hold themselves, however many containers away."""
+    if value.elements is None and value.item is None:
+        return value
+    if depth == 0:
+        return replace(value, elements=None, item=None, forwards=value.behind())
+    elements = None if value.elements is None else tuple(shallow(each, depth - 1) for each in value.elements)
+    item = None if value.item is None else shallow(value.item, depth - 1)
+    if item is value.item and elements == value.elements:
+        return value
+    return replace(value, elements=elements, item=item)
+
+
 def chained(containers: list[Abstract]) -> Abstract:
     """What has the content of several containers, one after the other: ``first + second``."""
     item: Abstract | None = None

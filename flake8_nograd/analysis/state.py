@@ -128,11 +128,7 @@ def _mutated(
     named: bool,
 ) -> Abstract:
     """What a value is after an object was changed that it may be, or hold, or share its numbers with."""
-    if value.identity & target.identity:
-        certain = value.identity == target.identity and (named or len(value.identity) == 1)
-        value = change(value) if certain else value | change(value)
-    elif (value.identity | value.views) & shares:
-        value |= change(value)
+    # What is in it first: a list may be put into itself.
     if value.elements is not None:
         elements = tuple(_mutated(each, target, shares, change, named=False) for each in value.elements)
         if any(new is not old for new, old in zip(elements, value.elements, strict=True)):
@@ -141,6 +137,11 @@ def _mutated(
         # One of several.
         item = _mutated(value.item, target, shares, change, named=False)
         value = value if item is value.item else replace(value, item=value.item | item)
+    if value.identity & target.identity:
+        certain = value.identity == target.identity and (named or len(value.identity) == 1)
+        value = change(value) if certain else value | change(value)
+    elif (value.identity | value.views) & shares:
+        value |= change(value)
     return value
 
 

@@ -9,7 +9,7 @@ import libcst as cst
 from ...facts import Kind, Purpose
 from ..aspects import Aspect, some_part
 from ..changing import change_in_place
-from ..collected import Arguments, contents, filled, forwards_of, merge
+from ..collected import Arguments, contents, filled, forwards_of, merge, shallow
 from ..context import Context
 from ..value import DATA, NONE, PLAIN, UNKNOWN, Abstract, computed, replace
 from .rows import Rows
@@ -57,10 +57,15 @@ class Containers:
         purpose = Purpose.STORED if context.outlives(path) else Purpose.ACCUMULATED
         for each in values:
             context.use(each, node, purpose, into=path, added=_appended(node))
-        after = filled(container, values)
+        after = shallow(filled(container, values))
         if path in context.state.names:
             context.state.names[path] = after
-        change_in_place(context, container, lambda value: filled(value, values) if value.kind in FILLED else value)
+
+        def fill(value: Abstract) -> Abstract:
+            return shallow(filled(value, values)) if value.kind in FILLED else value
+
+        change_in_place(context, container, fill)
+        context.state.names.update((name, shallow(value)) for name, value in context.state.names.items())
         if path.isidentifier():
             context.seen_from_within(path, after)
         values = values or contents(after)
