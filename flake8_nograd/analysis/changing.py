@@ -8,7 +8,7 @@ import libcst as cst
 
 from ..facts import Kind
 from ..grad import Answer
-from .aspects import is_part
+from .aspects import is_part, root_of
 from .collected import merge
 from .context import Context, as_handed_in
 from .knowledge import Place
@@ -44,7 +44,8 @@ def change_in_place(
         left = replace(alter(target).elsewhere(), label="")
         taken[target.identity] = taken.get(target.identity, left) | left
     learning = context.learning()
-    if learning is not None and any(alter(each).gist() != each.gist() for each in ANY_TENSOR):
+    is_tensor = target.kind is not Kind.CONTAINER
+    if learning is not None and is_tensor and any(alter(each).gist() != each.gist() for each in ANY_TENSOR):
         path = target.label
         owner = context.owner_of(path)
         if path and "." not in path and owner is not learning.node:
@@ -59,9 +60,12 @@ def change_in_place(
 
 def changes_for_others(context: Context, paths: set[str], alter: Callable[[Abstract], Abstract]) -> None:
     """Others find changed what they were handed, or keep in an attribute, by one of these names."""
+    roots = tuple(root_of(path) for path in paths)
 
     def leads_there(place: Place) -> bool:
         scope, name = place
+        if not name.startswith(roots):
+            return False
         related = any(path == name or is_part(path, name) or is_part(name, path) for path in paths)
         return related and scope is context.owner_of(name)
 

@@ -226,7 +226,7 @@ def _outside_of(context: Context, path: str) -> Iterator[str]:
         return
     holder = context.state.names.get(root) or (UNKNOWN if "." in root else context.lookup(root))
     for (owner, name), places in context.known.stored.items():
-        if not context.is_of(holder, owner):
+        if (name != attribute and all(other != attribute for _, other in places)) or not context.is_of(holder, owner):
             continue
         if name == attribute:
             yield from (outer for scope, outer in places if outer != path and scope is context.owner_of(outer))

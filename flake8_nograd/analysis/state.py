@@ -48,7 +48,10 @@ class State:
         names = dict(self.names)
         mode = self.mode | other.mode
         for name, value in other.names.items():
-            mine = names.get(name) or self.outer.get(name)
+            mine = names.get(name)
+            if mine is value and value.saved is None:
+                continue
+            mine = mine or self.outer.get(name)
             names[name] = value if mine is None else mine | value
             if mine is not None and mine.saved is not None and Leaving.RESTORES & (mine.leaving | value.leaving):
                 saved = unstacked(mine, self.mode) | unstacked(value, other.mode)

@@ -64,8 +64,9 @@ class Containers:
         def fill(value: Abstract) -> Abstract:
             return shallow(filled(value, values)) if value.kind in FILLED else value
 
-        change_in_place(context, container, fill)
-        context.state.names.update((name, shallow(value)) for name, value in context.state.names.items())
+        if container.identity or container.held:
+            change_in_place(context, container, fill)
+            context.state.names.update((name, shallow(value)) for name, value in context.state.names.items())
         if path.isidentifier():
             context.seen_from_within(path, after)
         values = values or contents(after)
