@@ -24,7 +24,6 @@ from .results import (
     is_pass,
     is_tensor,
     is_thrown_away,
-    leaves,
     looks_at_a_test_set,
     operated_on,
     over_data,
@@ -67,7 +66,7 @@ def needless(facts: FileFacts) -> tuple[Forward, ...]:
         and each.frozen is not Answer.YES
         and each.inputs_require_grad is not Answer.YES
         and not _shared_with_training(each)
-        and not _belongs_to_caller(facts, each, uses.get(each.anchor, []))
+        and not _belongs_to_caller(facts, each)
         and _evaluates(facts, each, uses.get(each.anchor, []))
     ]
     if found and differentiates_in_hooks(facts):
@@ -128,7 +127,7 @@ def _shared_with_training(each: Forward) -> bool:
 FLAGS = frozenset({"phase", "mode", "split", "stage", "optimizer", "is_train", "training", "train", "opt", "backward"})
 
 
-def _belongs_to_caller(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
+def _belongs_to_caller(facts: FileFacts, each: Forward) -> bool:
     """Whether the helper that holds the call is not what is wrong: its callers are judged."""
     function = each.place.function
     if function is None:
@@ -150,7 +149,6 @@ def _belongs_to_caller(facts: FileFacts, each: Forward, uses: list[Use]) -> bool
         or _resumes_training(facts, each)
         or _switches_itself(facts, each)
         or _is_named_for_it(function)
-        or (bool(uses) and not any(leaves(use) for use in uses))
     )
 
 

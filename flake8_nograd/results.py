@@ -98,7 +98,7 @@ def is_only_looked_at(each: Forward, uses: list[Use]) -> bool:
 
     What is handed to code that is not in the file, as to a metric, is taken for looked at in a loop over a loader.
     """
-    if any(leaves(use) for use in uses):
+    if any(_leaves(use) for use in uses):
         return False
     over = gone_through(each)
     if any(value.kind is Kind.LOADER or naming.sounds_like_loader(value.label) for value in over):
@@ -114,7 +114,7 @@ def gone_through(each: Forward) -> list[Value]:
     return [loop.iterates for loop in loops if not naming.sounds_like_training_loader(loop.iterates.label)]
 
 
-def leaves(use: Use) -> bool:
+def _leaves(use: Use) -> bool:
     """Whether a tensor with a graph, as far as we know, is seen when the function has returned."""
     kept = use.purpose is Purpose.ACCUMULATED and "." in use.into
     return (kept or use.purpose in LEAVING) and use.value.requires_grad is not Answer.NO
