@@ -10,7 +10,7 @@ import re
 from difflib import SequenceMatcher
 from functools import cache
 
-from .tables import words
+from .tables import table
 
 _SPLIT = re.compile(r"[_\W]+|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _DIGITS = "0123456789"
@@ -36,13 +36,13 @@ def sounds_like_class(name: str) -> bool:
     return last.isupper() or (last[:1].isupper() and "_" not in last)
 
 
-MAKING_WORDS = words("""
+MAKING_WORDS = table("""
     get make build create load init initialize setup prepare define construct set save store export convert wrap
     freeze unfreeze count print find select choose register add remove reset update configure parse run compute
 """)
 """Verbs: ``build_model`` gives a model and is none, ``get_loader`` no loader."""
 
-ENVIRONMENT_WORDS = words("env envs environment environments gym")
+ENVIRONMENT_WORDS = table("env envs environment environments gym")
 
 
 @cache
@@ -56,7 +56,7 @@ def sounds_like_environment(name: str) -> bool:
 
 # --- Models ---------------------------------------------------------------------------
 
-MODEL_WORDS = words("""
+MODEL_WORDS = table("""
     model models net nets network networks module backbone encoder decoder generator discriminator critic actor policy
     teacher student classifier detector segmentor segmenter regressor predictor extractor embedder autoencoder denoiser
     vocoder agent unet vae vqgan gan bert gpt llm lm resnet vgg transformer mlp cnn rnn lstm gru dqn diffusion
@@ -64,14 +64,14 @@ MODEL_WORDS = words("""
 """)
 """Nouns for a module with weights. The last word decides: ``target_network``, ``text_encoder_2``."""
 
-MODEL_QUALIFIERS = words("""
+MODEL_QUALIFIERS = table("""
     ema copy parallel ddp dp wrapped eval target old new local global without ft quantized fused pruned pretrained
     finetuned best main online source student teacher engine inference ref reference real fake target conv half int fp
     momentum frozen
 """)
 """What follows the noun and leaves it a model: ``model_ema``, ``model_without_ddp``, ``model_ft``."""
 
-NOT_MODEL_WORDS = words("""
+NOT_MODEL_WORDS = table("""
     name path paths dir dirs root file files config cfg conf args arg opt opts options param params parameters kwargs
     id ids idx type class cls url list dict state states weights weight ckpt checkpoint fn func function output outputs
     out input inputs loss losses optimizer optim lr data loader dataset size dim dims zoo info key keys builder factory
@@ -80,13 +80,13 @@ NOT_MODEL_WORDS = words("""
 """)
 """With one of these a model's noun means something else: ``model_name``, ``models_dir``, ``net_params``."""
 
-FEATURE_WORDS = words("feature features feat feats")
-FEATURE_MODEL_WORDS = words("extractor encoder net network")
+FEATURE_WORDS = table("feature features feat feats")
+FEATURE_MODEL_WORDS = table("extractor encoder net network")
 """``feature_extractor``, ``feat_net``: here what a model gives says which model it is."""
 
 _MODEL_FUSED = re.compile(r"^(?:net|model)[a-z]?$|^[a-z]*[a-z](?:net|model)$")
 """``netg``, ``resnet``, ``mymodel``."""
-_NOT_FUSED = words("internet magnet cabinet ethernet subnet planet dotnet inet telnet botnet sonnet bonnet")
+_NOT_FUSED = table("internet magnet cabinet ethernet subnet planet dotnet inet telnet botnet sonnet bonnet")
 
 
 @cache
@@ -130,7 +130,7 @@ def misspells_requires_grad(name: str) -> bool:
     return SequenceMatcher(None, found[1].lower(), "requires").ratio() >= _SPELLED_LIKE
 
 
-PREPARING_WORDS = words("""
+PREPARING_WORDS = table("""
     prepare preprocess postprocess tokenize collate pad parse format load save build create make init initialize setup
     set reset configure check convert export register print
 """)
@@ -144,7 +144,7 @@ def sounds_like_preparation(name: str) -> bool:
     return bool(words) and words[0] in PREPARING_WORDS
 
 
-PARAMETER_WORDS = words("param params parameter parameters")
+PARAMETER_WORDS = table("param params parameter parameters")
 
 
 @cache
@@ -155,7 +155,7 @@ def sounds_like_parameters(name: str) -> bool:
 
 # --- Averages -------------------------------------------------------------------------
 
-AVERAGE_WORDS = words("running ema ewma moving avg average averaged polyak shadow")
+AVERAGE_WORDS = table("running ema ewma moving avg average averaged polyak shadow")
 """``running_mean``, ``ema_loss``, ``self.moving_avg``, ``self.shadow[name]``."""
 
 
@@ -165,7 +165,7 @@ def sounds_like_average(name: str) -> bool:
     return _any(words_of(name), AVERAGE_WORDS)
 
 
-BANK_WORDS = words("queue bank")
+BANK_WORDS = table("queue bank")
 """``self.queue`` of a contrastive model, ``memory_bank``; not ``memory``, through which gradients may flow."""
 
 
@@ -177,21 +177,21 @@ def sounds_like_bank(name: str) -> bool:
 
 # --- Loaders --------------------------------------------------------------------------
 
-LOADER_WORDS = words("loader loaders dataloader dataloaders dl dls batches iterator iterators")
+LOADER_WORDS = table("loader loaders dataloader dataloaders dl dls batches iterator iterators")
 """``train_loader``, ``val_dl``, ``batches``."""
 
-SET_WORDS = LOADER_WORDS | words("""
+SET_WORDS = LOADER_WORDS | table("""
     iter data set dataset datasets generator gen ds queue images examples samples sentences queries
 """)
 """What also follows ``train`` or ``val`` and is gone through piece by piece: ``val_data``, ``dev_iter``."""
 
-EVALUATION_WORDS = words("val valid validation validate vali test testing tst eval evaluation dev heldout holdout")
-TRAINING_WORDS = words("train training tr trn trainval")
+EVALUATION_WORDS = table("val valid validation validate vali test testing tst eval evaluation dev heldout holdout")
+TRAINING_WORDS = table("train training tr trn trainval")
 
 _FUSED_SET = re.compile(r"^([a-z]+?)(dataloader|loader|iter|dl|dataset|set|data)s?$")
 """``trainloader``, ``testset``, ``valdata``: two words in one."""
 
-NOT_LOADER_WORDS = words("""
+NOT_LOADER_WORDS = table("""
     len length size num n count total max min cur current last path paths dir file name names fn idx index ratio split
     cfg config args kwargs class cls done per time type workers
 """)
@@ -254,13 +254,13 @@ def sounds_like_training_loader(name: str) -> bool:
 
 # --- Functions ------------------------------------------------------------------------
 
-EVALUATION_FUNCTION_WORDS = words("""
+EVALUATION_FUNCTION_WORDS = table("""
     eval evaluate evaluates evaluation evaluator evaluating validate validation valid val vali test tests testing
     predict predictions prediction infer inference score benchmark accuracy
 """)
 """Words of functions that only look at what a model gives."""
 
-TRAINING_FUNCTION_WORDS = words("""
+TRAINING_FUNCTION_WORDS = table("""
     train training trainer fit finetune finetuning tune optimize optimise learn learner update pretrain pretraining
     backprop backward distill
 """)
@@ -269,13 +269,13 @@ TRAINING_FUNCTION_WORDS = words("""
 Not ``step``: conditions on ``step`` are about logging, and ``validation_step`` trains nothing.
 """
 
-SHOWING_VERBS = words("generate sample save extract compute get plot visualize visualise show draw render")
-SHOWN_NOUNS = words("""
+SHOWING_VERBS = table("generate sample save extract compute get plot visualize visualise show draw render")
+SHOWN_NOUNS = table("""
     samples sample images image features embeddings embedding predictions metrics results grid
     representations representation states logits vectors latents
 """)
 """``generate_samples``, ``extract_features``: a verb of the first and a noun of the second; they train nothing."""
-SHOWING_NAMES = words("generate sample visualize visualise demo")
+SHOWING_NAMES = table("generate sample visualize visualise demo")
 
 
 @cache
@@ -289,7 +289,7 @@ def sounds_like_evaluation(name: str) -> bool:
     return words[0] in SHOWING_VERBS and words[-1] in SHOWN_NOUNS
 
 
-PREDICTING_WORDS = words("predict predicts predicting prediction predictions infer inference")
+PREDICTING_WORDS = table("predict predicts predicting prediction predictions infer inference")
 
 
 @cache
@@ -299,11 +299,11 @@ def sounds_like_predicting(name: str) -> bool:
     return _any(words, PREDICTING_WORDS) and not _any(words, TRAINING_FUNCTION_WORDS)
 
 
-INFERRING_VERBS = words("""
+INFERRING_VERBS = table("""
     classify detect segment recognize recognise transcribe translate caption forecast synthesize upscale colorize
     inpaint act
 """)
-INFERRED_NOUNS = words("action actions")
+INFERRED_NOUNS = table("action actions")
 
 
 @cache
@@ -313,10 +313,10 @@ def sounds_like_inference(name: str) -> bool:
     return bool(words) and (words[0] in INFERRING_VERBS or words[-1] in INFERRED_NOUNS)
 
 
-LOSS_WORDS = words("loss losses cost objective err elbo nll")
+LOSS_WORDS = table("loss losses cost objective err elbo nll")
 """The value to go back from."""
 
-ENCODING_WORDS = words("encode encoding embed embedding embeddings decode reconstruct")
+ENCODING_WORDS = table("encode encoding embed embedding embeddings decode reconstruct")
 
 
 @cache
@@ -332,7 +332,7 @@ def says_evaluation(name: str) -> bool:
     return _any(words, EVALUATION_WORDS | {"evaluate"}) and not _any(words, TRAINING_FUNCTION_WORDS)
 
 
-RUNNING_WORDS = LOSS_WORDS | words("forward logits")
+RUNNING_WORDS = LOSS_WORDS | table("forward logits")
 
 
 @cache
@@ -372,12 +372,12 @@ def sounds_like_training_on(callee: str) -> bool:
     return bool(holder) and (sounds_like_model(holder) or sounds_like_training(holder))
 
 
-KEPT_WORDS = words(
+KEPT_WORDS = table(
     "metric metrics meter meters stats statistics progress bar log logs history average averages postfix"
 )
 """What ``update`` is said of without training: ``update_metrics``."""
 
-METRIC_WORDS = words("""
+METRIC_WORDS = table("""
     metric metrics meter meters evaluator evaluators accuracy acc auc auroc precision recall stats statistics
 """)
 """``metric.update``, ``self.evaluator.process``, ``accuracy``."""
@@ -392,7 +392,7 @@ def sounds_like_metric(name: str) -> bool:
     return any(_any(words_of(part), METRIC_WORDS) for part in name.split("."))
 
 
-RECORD_WORDS = METRIC_WORDS | words("log logs logger print score scores scorer iou miou psnr ssim prec top progress")
+RECORD_WORDS = METRIC_WORDS | table("log logs logger print score scores scorer iou miou psnr ssim prec top progress")
 
 
 @cache
@@ -407,7 +407,7 @@ def sounds_like_record(name: str) -> bool:
     return last == "save_image" or any(_any(words_of(part), RECORD_WORDS) for part in (*owners, last))
 
 
-GRADIENT_FLAG_WORDS = words("grad grads gradient gradients")
+GRADIENT_FLAG_WORDS = table("grad grads gradient gradients")
 
 
 @cache
@@ -419,7 +419,7 @@ def sounds_like_gradient_flag(name: str) -> bool:
 
 # --- Values ---------------------------------------------------------------------------
 
-DATA_NAMES = words("""
+DATA_NAMES = table("""
     x y xb yb xs ys bx by xx yy inp inps inputs input target targets tgt src trg label labels lbl gt gts
     batch batches image images img imgs im ims data datum sample samples mask masks attention_mask token tokens
     input_ids token_ids ids text texts caption captions audio wav waveform mel mels spec frames frame video videos
@@ -432,7 +432,7 @@ DATA_NAMES = words("""
 Not ``features``, ``z``, ``context``: as often another module computed them, with a graph.
 """
 
-DATA_ENDINGS = words("""
+DATA_ENDINGS = table("""
     image images img imgs input inputs target targets label labels batch mask masks ids token tokens data x y
     gt audio text noise obs observation sample samples
 """)
@@ -448,7 +448,7 @@ def sounds_like_data(name: str) -> bool:
     return "_".join(words) in DATA_NAMES or words[-1] in DATA_ENDINGS
 
 
-NOT_LOSS_WORDS = words("""
+NOT_LOSS_WORDS = table("""
     fn func function criterion module name names type weight weights scale scaler dict list log logs history meter
     factor coef ratio avg average
 """)
@@ -471,9 +471,9 @@ def mentions_loss(name: str) -> bool:
     return _any(words_of(name), LOSS_WORDS)
 
 
-CRITERION_WORDS = words("criterion criteria criterions crit lossfn lossfunc lossfunction")
-COMPUTING_WORDS = words("fn fns func function fct f module criterion")
-NOT_CRITERION_WORDS = words("name type weight weights cfg config args kwargs class dict list")
+CRITERION_WORDS = table("criterion criteria criterions crit lossfn lossfunc lossfunction")
+COMPUTING_WORDS = table("fn fns func function fct f module criterion")
+NOT_CRITERION_WORDS = table("name type weight weights cfg config args kwargs class dict list")
 
 
 @cache
@@ -485,8 +485,8 @@ def sounds_like_criterion(name: str) -> bool:
     return _any(words, CRITERION_WORDS) or (_any(words, LOSS_WORDS) and words[-1] in COMPUTING_WORDS)
 
 
-OPTIMIZER_WORDS = words("optimizer optimizers optimiser optimisers optim optims")
-NOT_OPTIMIZER_WORDS = words("""
+OPTIMIZER_WORDS = table("optimizer optimizers optimiser optimisers optim optims")
+NOT_OPTIMIZER_WORDS = table("""
     config cfg args kwargs name type params param level state dict class cls path lr scheduler step steps weight key
 """)
 
@@ -509,7 +509,7 @@ def sounds_like_optimizer_class(name: str) -> bool:
     return sounds_like_class(last) and _any(words_of(last), OPTIMIZER_WORDS)
 
 
-SCALER_WORDS = words("scaler gradscaler lossscaler accelerator fabric engine")
+SCALER_WORDS = table("scaler gradscaler lossscaler accelerator fabric engine")
 
 
 @cache
@@ -545,7 +545,7 @@ def sounds_like_no_grad(name: str) -> bool:
     return _NO_GRAD.search("_".join(words)) is not None
 
 
-ATTACK_WORDS = words("""
+ATTACK_WORDS = table("""
     attack attacks attacker adversary adversarial adv pgd fgsm ifgsm mifgsm bim cw deepfool autoattack trades vat
     perturb perturbation adapt adaptation saliency gradcam cam explain attribution attributions attribute integrated
     gradients gradient grads grad jacobian hessian hessians fisher hvp penalty invert inversion maml langevin sgld
@@ -562,7 +562,7 @@ def sounds_like_attack(name: str) -> bool:
     return attacks and not sounds_like_no_grad(name)
 
 
-GRADIENT_WORDS = words("force forces stress stresses virial grad grads gradient gradients hessian jacobian")
+GRADIENT_WORDS = table("force forces stress stresses virial grad grads gradient gradients hessian jacobian")
 """Of what a model computes by differentiating inside: forces are the gradient of an energy."""
 
 
@@ -572,7 +572,7 @@ def sounds_like_gradient(name: str) -> bool:
     return name != "grad_fn" and _any(words_of(name), GRADIENT_WORDS)
 
 
-FORCES_WORDS = words("forces stress stresses virial virials")
+FORCES_WORDS = table("forces stress stresses virial virials")
 
 
 @cache
@@ -582,7 +582,7 @@ def sounds_like_forces(name: str) -> bool:
     return _any(words, FORCES_WORDS) or words[:2] == ("compute", "force")
 
 
-FEATURE_NETWORKS = words("vgg vgg11 vgg13 vgg16 vgg19 perceptual percep lpips inception")
+FEATURE_NETWORKS = table("vgg vgg11 vgg13 vgg16 vgg19 perceptual percep lpips inception")
 
 
 @cache
@@ -592,7 +592,7 @@ def sounds_like_feature_network(name: str) -> bool:
     return _any(words, FEATURE_NETWORKS) and not _any(words, NOT_MODEL_WORDS)
 
 
-TEACHER_WORDS = words("teacher target ema momentum reference ref old frozen")
+TEACHER_WORDS = table("teacher target ema momentum reference ref old frozen")
 
 
 @cache
@@ -601,7 +601,7 @@ def sounds_like_teacher(name: str) -> bool:
     return _any(words_of(name), TEACHER_WORDS)
 
 
-QUESTION_WORDS = words("is has can should needs supports")
+QUESTION_WORDS = table("is has can should needs supports")
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def words(text: str) -> frozenset[str]:
+def table(text: str) -> frozenset[str]:
     """The words of a table."""
     return frozenset(text.split())
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from . import torch_classes, torch_operations
 from .grad import ENABLE_GRAD, INFERENCE, NO_GRAD, Shift
-from .tables import last_part, within, words
+from .tables import last_part, table, within
 
 # --- Names ----------------------------------------------------------------------------
 
@@ -112,15 +112,15 @@ def canonical(name: str) -> str:
 
 NEUTRAL_CONTEXTS: frozenset[str] = (
     within("contextlib", "nullcontext suppress closing redirect_stdout redirect_stderr chdir")
-    | words("open builtins.open io.open gzip.open bz2.open lzma.open codecs.open tarfile.open zipfile.ZipFile")
-    | words("os.scandir numpy.errstate numpy.printoptions numpy.load h5py.File PIL.Image.open")
+    | table("open builtins.open io.open gzip.open bz2.open lzma.open codecs.open tarfile.open zipfile.ZipFile")
+    | table("os.scandir numpy.errstate numpy.printoptions numpy.load h5py.File PIL.Image.open")
     | within("tempfile", "TemporaryDirectory NamedTemporaryFile TemporaryFile")
     | within("threading", "Lock RLock Semaphore Condition")
     | within("multiprocessing", "Pool Lock pool.Pool pool.ThreadPool")
     | within("concurrent.futures", "ThreadPoolExecutor ProcessPoolExecutor")
-    | words("warnings.catch_warnings unittest.mock.patch unittest.mock.patch.object")
+    | table("warnings.catch_warnings unittest.mock.patch unittest.mock.patch.object")
     | within("pytest", "raises warns deprecated_call")
-    | words("tqdm.tqdm tqdm.trange tqdm.auto.tqdm tqdm.auto.trange tqdm.notebook.tqdm rich.progress.Progress")
+    | table("tqdm.tqdm tqdm.trange tqdm.auto.tqdm tqdm.auto.trange tqdm.notebook.tqdm rich.progress.Progress")
     | within("torch", "autocast amp.autocast cuda.amp.autocast device random.fork_rng multiprocessing.Pool")
     | within("torch.autograd", "detect_anomaly set_detect_anomaly set_multithreading_enabled")
     | within("torch.autograd.graph", "save_on_cpu saved_tensors_hooks allow_mutation_on_saved_tensors")
@@ -128,9 +128,9 @@ NEUTRAL_CONTEXTS: frozenset[str] = (
     | within("torch.profiler", "profile record_function")
     | within("torch.cuda", "device device_of stream Stream graph nvtx.range profiler.profile")
     | within("torch.backends", "cudnn.flags mkldnn.flags mkl.verbose mkldnn.verbose cuda.sdp_kernel")
-    | words("torch.nn.attention.sdpa_kernel torch.nn.utils.parametrize.cached")
-    | words("torch.utils.tensorboard.SummaryWriter tensorboardX.SummaryWriter wandb.init mlflow.start_run")
-    | words("matplotlib.pyplot.style.context accelerate.init_empty_weights")
+    | table("torch.nn.attention.sdpa_kernel torch.nn.utils.parametrize.cached")
+    | table("torch.utils.tensorboard.SummaryWriter tensorboardX.SummaryWriter wandb.init mlflow.start_run")
+    | table("matplotlib.pyplot.style.context accelerate.init_empty_weights")
 )
 """Context managers that leave grad mode alone."""
 
@@ -154,7 +154,7 @@ SELF_GUARDED_METHODS: dict[str, str] = {
 By name only: of a class of the file, the file tells.
 """
 
-RUNNING_FUNCTIONS: frozenset[str] = words("""
+RUNNING_FUNCTIONS: frozenset[str] = table("""
     monai.inferers.sliding_window_inference monai.inferers.utils.sliding_window_inference
     torch.nn.parallel.data_parallel
 """)
@@ -163,10 +163,10 @@ RUNNING_FUNCTIONS: frozenset[str] = words("""
 https://docs.monai.io/en/stable/inferers.html#sliding-window-inference-function
 """
 
-SETTING_DECORATORS: frozenset[str] = words("torch.optim.optimizer._use_grad_for_differentiable")
+SETTING_DECORATORS: frozenset[str] = table("torch.optim.optimizer._use_grad_for_differentiable")
 """Decorators that set grad mode by an option: off in an optimizer's ``step``, unless it is ``differentiable``."""
 
-SELF_GUARDED_CALLABLES: frozenset[str] = words("""
+SELF_GUARDED_CALLABLES: frozenset[str] = table("""
     transformers.pipeline ignite.engine.create_supervised_evaluator
     torch.optim.swa_utils.update_bn
     diffusers.DiffusionPipeline.from_pretrained diffusers.StableDiffusionPipeline.from_pretrained
@@ -177,13 +177,13 @@ SELF_GUARDED_CALLABLES: frozenset[str] = words("""
 # --- Frameworks and hooks -------------------------------------------------------------
 
 GIVES_THE_MODEL: frozenset[str] = (
-    words("torch.compile torch.jit.script torch.jit.trace torch.nn.DataParallel")
-    | words("torch.nn.parallel.DistributedDataParallel torch.nn.SyncBatchNorm.convert_sync_batchnorm")
-    | words("torch.quantization.prepare torch.ao.quantization.prepare")
+    table("torch.compile torch.jit.script torch.jit.trace torch.nn.DataParallel")
+    | table("torch.nn.parallel.DistributedDataParallel torch.nn.SyncBatchNorm.convert_sync_batchnorm")
+    | table("torch.quantization.prepare torch.ao.quantization.prepare")
 )
 """What gives the model it is given, wrapped, in the mode it is in."""
 
-LIGHTNING_GRAD_OFF_HOOKS: frozenset[str] = words("""
+LIGHTNING_GRAD_OFF_HOOKS: frozenset[str] = table("""
     validation_step test_step predict_step validation_step_end test_step_end
     validation_epoch_end test_epoch_end predict_epoch_end
     on_validation_start on_validation_end on_validation_epoch_start on_validation_epoch_end
@@ -195,7 +195,7 @@ LIGHTNING_GRAD_OFF_HOOKS: frozenset[str] = words("""
 """)
 """Steps and hooks that Lightning's trainer runs without gradients."""
 
-LIGHTNING_GRAD_ON_HOOKS: frozenset[str] = words("""
+LIGHTNING_GRAD_ON_HOOKS: frozenset[str] = table("""
     training_step training_step_end training_epoch_end
     on_train_start on_train_end on_train_epoch_start on_train_epoch_end on_train_batch_start on_train_batch_end
     on_before_backward on_after_backward on_before_optimizer_step on_before_zero_grad
@@ -206,30 +206,30 @@ LIGHTNING_GRAD_ON_HOOKS: frozenset[str] = words("""
 ``optimizer_step`` itself: the optimizer's own ``step`` then turns them off.
 """
 
-AUTOGRAD_FUNCTION_METHODS: frozenset[str] = words("forward setup_context")
+AUTOGRAD_FUNCTION_METHODS: frozenset[str] = table("forward setup_context")
 """Methods of ``torch.autograd.Function`` that torch runs without gradients.
 
 Not ``jvp``: it runs in the mode of the caller.
 """
 
-AUTOGRAD_FUNCTION_BACKWARDS: frozenset[str] = words("backward vjp")
+AUTOGRAD_FUNCTION_BACKWARDS: frozenset[str] = table("backward vjp")
 """Methods of ``torch.autograd.Function`` that torch runs with gradients for ``create_graph``, and else without."""
 
-HOOK_REGISTRARS: frozenset[str] = words("""
+HOOK_REGISTRARS: frozenset[str] = table("""
     register_hook register_post_accumulate_grad_hook register_full_backward_hook
     register_full_backward_pre_hook register_backward_hook register_prehook register_multi_grad_hook
 """)
 """Autograd calls these hooks, with gradients for ``create_graph``, and else without."""
 
-TEXT_KEYWORDS: frozenset[str] = words("max_tokens")
+TEXT_KEYWORDS: frozenset[str] = table("max_tokens")
 """Of an engine that takes a text and gives one, as llama.cpp's ``Llama`` and the clients of servers do: no module."""
 
-COMPARING: frozenset[str] = words("allclose equal eq isclose torch.testing.assert_close")
+COMPARING: frozenset[str] = table("allclose equal eq isclose torch.testing.assert_close")
 """What says whether two tensors are alike, and nothing of either."""
 
-MEMORY_PEAKS: frozenset[str] = words("torch.cuda.max_memory_allocated torch.cuda.reset_peak_memory_stats")
+MEMORY_PEAKS: frozenset[str] = table("torch.cuda.max_memory_allocated torch.cuda.reset_peak_memory_stats")
 
-FORWARD_HOOK_REGISTRARS: frozenset[str] = words("""
+FORWARD_HOOK_REGISTRARS: frozenset[str] = table("""
     register_forward_hook register_forward_pre_hook register_module_forward_hook register_module_forward_pre_hook
 """)
 """These hooks run in the grad mode of whoever runs the forward pass."""
@@ -245,12 +245,12 @@ DIFFERENTIATORS: dict[str, bool] = {
 Under ``inference_mode`` ``torch.autograd.functional.jacobian`` gives zeros without a word.
 """
 
-OTHER_FRAMEWORKS: frozenset[str] = words("""
+OTHER_FRAMEWORKS: frozenset[str] = table("""
     chainer equinox flax haiku jax jittor keras mindspore mlx mxnet oneflow paddle tensorflow tinygrad
 """)
 """Their models have ``eval()`` as well, and some a ``no_grad``, which is none of our business."""
 
-THREAD_STARTERS: frozenset[str] = words("""
+THREAD_STARTERS: frozenset[str] = table("""
     threading.Thread threading.Timer asyncio.to_thread
     concurrent.futures.ThreadPoolExecutor multiprocessing.pool.ThreadPool
 """)
@@ -259,7 +259,7 @@ THREAD_STARTERS: frozenset[str] = words("""
 Not processes: a forked one inherits the mode, a spawned one does not, and which it is the platform decides.
 """
 
-THREAD_METHODS: frozenset[str] = words("""
+THREAD_METHODS: frozenset[str] = table("""
     submit map apply imap imap_unordered starmap map_async apply_async starmap_async
 """)
 """Methods of executors and pools that hand a function to another thread."""
@@ -282,18 +282,18 @@ _STAR_NAMES: dict[str, frozenset[str]] = {
             | torch_operations.MAYBE_VIEW_FUNCTIONS
             | torch_operations.PLAIN_FUNCTIONS
             | torch_operations.FACTORIES
-            | words("no_grad enable_grad inference_mode autocast GradScaler as_tensor asarray detach")
-            | words("device compile save load manual_seed vmap")
+            | table("no_grad enable_grad inference_mode autocast GradScaler as_tensor asarray detach")
+            | table("device compile save load manual_seed vmap")
         )
-        - words("bool int long short byte char")
-        - words("new_tensor new_zeros new_ones new_empty new_full new_empty_strided unique")
+        - table("bool int long short byte char")
+        - table("new_tensor new_zeros new_ones new_empty new_full new_empty_strided unique")
     ),
-    "torch.autograd": words("""
+    "torch.autograd": table("""
         Function Variable backward grad no_grad enable_grad inference_mode set_grad_enabled grad_mode variable
         detect_anomaly set_detect_anomaly set_multithreading_enabled gradcheck gradgradcheck
     """),
     "torch.nn": frozenset(last_part(name) for name in torch_classes.PARAMETERLESS)
-    | words("""
+    | table("""
         Module Parameter Buffer ParameterList ParameterDict UninitializedParameter Sequential ModuleList ModuleDict
         Linear Bilinear LazyLinear Embedding EmbeddingBag PReLU
         Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d LazyConv1d LazyConv2d LazyConv3d
@@ -303,7 +303,7 @@ _STAR_NAMES: dict[str, frozenset[str]] = {
         Transformer TransformerEncoder TransformerDecoder TransformerEncoderLayer TransformerDecoderLayer
         AdaptiveLogSoftmaxWithLoss DataParallel functional init utils parallel modules parameter
     """),
-    "torch.nn.functional": words("""
+    "torch.nn.functional": table("""
         relu relu_ relu6 leaky_relu elu selu celu gelu glu silu mish sigmoid tanh softmax log_softmax softmin
         softplus softsign logsigmoid hardtanh hardswish hardsigmoid gumbel_softmax threshold normalize
         linear bilinear embedding embedding_bag one_hot
@@ -319,7 +319,7 @@ _STAR_NAMES: dict[str, frozenset[str]] = {
         hinge_embedding_loss multi_margin_loss soft_margin_loss multilabel_margin_loss multilabel_soft_margin_loss
         scaled_dot_product_attention multi_head_attention_forward
     """),
-    "torch.optim": words("""
+    "torch.optim": table("""
         ASGD Adadelta Adafactor Adagrad Adam AdamW Adamax LBFGS NAdam Optimizer RAdam RMSprop Rprop SGD SparseAdam
         Muon lr_scheduler swa_utils
     """),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from .grad import Answer
-from .tables import last_part, within, words
+from .tables import last_part, table, within
 
 # --- Modules --------------------------------------------------------------------------
 
@@ -57,8 +57,8 @@ SAVING_MODULES: frozenset[str] = within(
 """Modules that save their input itself for the backward pass, when their weights require gradients."""
 
 SAVING_OPERATIONS: frozenset[str] = (
-    words("* / @ ** [] mul multiply div divide true_divide matmul mm bmm mv dot pow maximum minimum einsum")
-    | words("gather index_select masked_fill masked_select")
+    table("* / @ ** [] mul multiply div divide true_divide matmul mm bmm mv dot pow maximum minimum einsum")
+    | table("gather index_select masked_fill masked_select")
     | within(
         "torch.nn.functional",
         """
@@ -95,11 +95,11 @@ MODEL_SOURCES: frozenset[str] = (
     within("torch", "compile jit.script jit.trace jit.load jit.freeze hub.load")
     | within("torch.nn", "DataParallel parallel.DistributedDataParallel SyncBatchNorm.convert_sync_batchnorm")
     | within("torch.optim.swa_utils", "AveragedModel")
-    | words("torch.distributed.fsdp.FullyShardedDataParallel")
-    | words("apex.parallel.DistributedDataParallel timm.create_model open_clip.create_model peft.get_peft_model")
+    | table("torch.distributed.fsdp.FullyShardedDataParallel")
+    | table("apex.parallel.DistributedDataParallel timm.create_model open_clip.create_model peft.get_peft_model")
     | within("efficientnet_pytorch.EfficientNet", "from_pretrained from_name")
     | within("sentence_transformers", "SentenceTransformer CrossEncoder")
-    | words("lpips.LPIPS lightning.LightningModule.load_from_checkpoint")
+    | table("lpips.LPIPS lightning.LightningModule.load_from_checkpoint")
 )
 """Functions and classes outside ``torch.nn`` that give a model.
 
@@ -114,7 +114,7 @@ _MODEL_PACKAGES = (
     "torch_geometric.nn.",
     "monai.networks.nets.",
 )
-_PLAIN_IN_MODEL_PACKAGES = words("""
+_PLAIN_IN_MODEL_PACKAGES = table("""
     list_models get_weight get_model_weights get_model_builder register_model list_modules is_model
     global_mean_pool global_add_pool global_max_pool knn knn_graph radius radius_graph fps load_checkpoint
     get_preprocessing_fn get_preprocessing_params load_state_dict
@@ -152,12 +152,12 @@ def makes_model(name: str) -> bool:
     return False
 
 
-MODULE_RETURNS_SELF: frozenset[str] = words("""
+MODULE_RETURNS_SELF: frozenset[str] = table("""
     eval train to to_empty cuda cpu xpu ipu mtia half float double bfloat16 type requires_grad_ apply share_memory
 """)
 """Methods of ``nn.Module`` that give the module back."""
 
-MODULE_EVIDENCE_METHODS: frozenset[str] = words("""
+MODULE_EVIDENCE_METHODS: frozenset[str] = table("""
     parameters named_parameters state_dict load_state_dict modules named_modules named_children named_buffers
     register_buffer register_forward_hook register_forward_pre_hook register_full_backward_hook
 """)
@@ -167,20 +167,20 @@ Not ``eval``, which TensorFlow, pandas and editdistance have; nor ``train``, whi
 ``cuda`` and ``to``, which tensors have.
 """
 
-MODULE_GIVES_MODULES: frozenset[str] = words("modules children named_modules named_children")
+MODULE_GIVES_MODULES: frozenset[str] = table("modules children named_modules named_children")
 """Methods of modules that iterate over their parts, with their names or without."""
 
 MODULE_METHODS_NOT_FORWARD: frozenset[str] = (
     MODULE_RETURNS_SELF
     | MODULE_EVIDENCE_METHODS
-    | words("""
+    | table("""
         zero_grad children buffers get_submodule set_submodule get_parameter get_buffer get_extra_state
         set_extra_state compile extra_repr add_module register_module register_parameter
         register_full_backward_pre_hook register_backward_hook register_state_dict_pre_hook
         register_state_dict_post_hook register_load_state_dict_pre_hook register_load_state_dict_post_hook
         __init__ items keys values append extend insert pop get size
     """)
-    | words("""
+    | table("""
         save load save_weights load_weights save_checkpoint load_checkpoint load_model save_model save_networks
         load_networks save_pretrained from_pretrained push_to_hub save_hyperparameters load_from_checkpoint
         init init_weights init_hidden reset reset_parameters tie_weights freeze unfreeze fuse info summary
@@ -204,7 +204,7 @@ https://lightning.ai/docs/pytorch/stable/common/lightning_module.html#freeze
 OPTIMIZER_CLASSES: frozenset[str] = within(
     "torch.optim",
     "ASGD Adadelta Adafactor Adagrad Adam AdamW Adamax LBFGS Muon NAdam Optimizer RAdam RMSprop Rprop SGD SparseAdam",
-) | words("""
+) | table("""
     transformers.AdamW transformers.Adafactor pytorch_transformers.AdamW pytorch_pretrained_bert.BertAdam
     lion_pytorch.Lion adabelief_pytorch.AdaBelief ranger.Ranger
     timm.optim.create_optimizer timm.optim.create_optimizer_v2
@@ -226,7 +226,7 @@ def makes_optimizer(name: str) -> bool:
     return name in OPTIMIZER_CLASSES or (name.startswith(_OPTIMIZER_PACKAGES) and last_part(name)[:1].isupper())
 
 
-LOADER_CLASSES: frozenset[str] = words("""
+LOADER_CLASSES: frozenset[str] = table("""
     torchtext.data.Iterator torchtext.data.BucketIterator torchtext.legacy.data.Iterator
     torchtext.legacy.data.BucketIterator webdataset.WebLoader torchio.SubjectsLoader
     prefetch_generator.BackgroundGenerator
@@ -244,7 +244,7 @@ def makes_loader(name: str) -> bool:
     )
 
 
-SCALER_CLASSES: frozenset[str] = words("""
+SCALER_CLASSES: frozenset[str] = table("""
     torch.amp.GradScaler torch.distributed.fsdp.sharded_grad_scaler.ShardedGradScaler
     accelerate.Accelerator lightning.Fabric timm.utils.NativeScaler timm.utils.ApexScaler
 """)

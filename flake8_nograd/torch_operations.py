@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .tables import within, words
+from .tables import table, within
 
-VIEW_METHODS: frozenset[str] = words("""
+VIEW_METHODS: frozenset[str] = table("""
     view view_as expand expand_as broadcast_to
     t transpose swapaxes swapdims permute movedim moveaxis adjoint squeeze unsqueeze unflatten
     narrow select diagonal as_strided unfold
@@ -12,26 +12,26 @@ VIEW_METHODS: frozenset[str] = words("""
 """)
 """Methods that give a view, or several: the same memory; without a graph if made under ``no_grad``."""
 
-VIEW_ATTRIBUTES: frozenset[str] = words("T H mT mH real imag")
+VIEW_ATTRIBUTES: frozenset[str] = table("T H mT mH real imag")
 """Attributes that give a view. ``real``, ``H`` and ``mH`` of a real tensor: itself, or its transpose."""
 
-MAYBE_VIEW_METHODS: frozenset[str] = words("""
+MAYBE_VIEW_METHODS: frozenset[str] = table("""
     reshape reshape_as flatten ravel contiguous conj resolve_conj resolve_neg positive
     to type type_as float double half bfloat16 cfloat cdouble chalf cpu cuda xpu
 """)
 """Give the tensor itself, a view, or a copy: which one, only the run tells."""
 
-VIEW_FUNCTIONS: frozenset[str] = (VIEW_METHODS - words("view view_as expand expand_as unfold")) | words(
+VIEW_FUNCTIONS: frozenset[str] = (VIEW_METHODS - table("view view_as expand expand_as unfold")) | table(
     "real imag view_as_real view_as_complex broadcast_tensors"
 )
 """The functions of ``torch`` that give views."""
 
-MAYBE_VIEW_FUNCTIONS: frozenset[str] = words("""
+MAYBE_VIEW_FUNCTIONS: frozenset[str] = table("""
     reshape flatten ravel conj resolve_conj resolve_neg positive atleast_1d atleast_2d atleast_3d meshgrid
 """)
 """The functions of ``torch`` that give the tensor itself, a view, or a copy."""
 
-NON_DIFFERENTIABLE: frozenset[str] = words("""
+NON_DIFFERENTIABLE: frozenset[str] = table("""
     argmax argmin argsort argwhere nonzero nonzero_static count_nonzero bincount
     eq ne gt ge lt le not_equal greater greater_equal less less_equal
     isnan isinf isfinite isneginf isposinf isreal isclose isin signbit all any
@@ -47,7 +47,7 @@ NON_DIFFERENTIABLE: frozenset[str] = words("""
 Those that make a tensor *like* another stand here too: nothing flows from the one to the other.
 """
 
-PLAIN_METHODS: frozenset[str] = words("""
+PLAIN_METHODS: frozenset[str] = table("""
     item tolist numpy size dim numel nelement ndimension stride storage_offset element_size data_ptr
     is_contiguous is_floating_point is_complex is_signed is_pinned is_shared is_inference is_conj is_neg
     is_nonzero is_same_size is_set_to get_device allclose equal storage untyped_storage dense_dim sparse_dim
@@ -57,22 +57,22 @@ PLAIN_METHODS: frozenset[str] = words("""
 ``numpy`` raises on a tensor that requires gradients, except under ``no_grad``.
 """
 
-PLAIN_FUNCTIONS: frozenset[str] = words("""
+PLAIN_FUNCTIONS: frozenset[str] = table("""
     numel equal allclose is_tensor is_floating_point is_complex is_nonzero is_same_size is_signed is_grad_enabled
     is_inference_mode_enabled is_inference get_device result_type can_cast
 """)
 """The functions of ``torch`` that give Python values."""
 
-PLAIN_ATTRIBUTES: frozenset[str] = words("""
+PLAIN_ATTRIBUTES: frozenset[str] = table("""
     shape dtype device layout ndim itemsize nbytes name requires_grad is_leaf grad_fn retains_grad output_nr
     is_cuda is_cpu is_sparse is_quantized is_meta is_mps is_nested
 """)
 """Attributes that give Python values."""
 
-DETACHING: frozenset[str] = words("detach detach_ data")
+DETACHING: frozenset[str] = table("detach detach_ data")
 """What cuts the graph off: ``detach`` and ``data`` share the memory, ``detach_`` works in place."""
 
-_COMMON = words("""
+_COMMON = table("""
     abs absolute neg negative exp exp2 expm1 log log2 log10 log1p sqrt rsqrt square reciprocal
     sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh arcsin arccos arctan arcsinh arccosh arctanh
     sinc deg2rad rad2deg angle erf erfc erfinv lgamma digamma polygamma mvlgamma i0 logit sigmoid relu
@@ -97,7 +97,7 @@ _COMMON = words("""
     matrix_exp matrix_power svd qr triangular_solve stft istft
 """)
 
-DIFFERENTIABLE_METHODS: frozenset[str] = _COMMON | words("repeat sum_to_size")
+DIFFERENTIABLE_METHODS: frozenset[str] = _COMMON | table("repeat sum_to_size")
 """Methods whose result requires gradients when an operand does and grad mode is on.
 
 Of those that give values with indices (``max``, ``topk``, ``sort``): the values. ``sign``, ``floor`` and
@@ -105,7 +105,7 @@ Of those that give values with indices (``max``, ``topk``, ``sort``): the values
 they have none, and raise in the backward pass.
 """
 
-DIFFERENTIABLE_FUNCTIONS: frozenset[str] = _COMMON | words("""
+DIFFERENTIABLE_FUNCTIONS: frozenset[str] = _COMMON | table("""
     cat concat concatenate stack hstack vstack dstack column_stack row_stack block_diag cartesian_prod combinations
     einsum tensordot chain_matmul bilinear cdist pdist cosine_similarity pairwise_distance
     std_mean var_mean complex polar rsub vander trapz trapezoid cumulative_trapezoid
@@ -119,7 +119,7 @@ DIFFERENTIABLE_FUNCTIONS: frozenset[str] = _COMMON | words("""
 """)
 """The same for the functions of ``torch``."""
 
-SHARED_WITH_OTHERS: frozenset[str] = words("""
+SHARED_WITH_OTHERS: frozenset[str] = table("""
     add bfloat16 clip conj cpu cuda cumprod cumsum diagonal dot double expand flatten float half max mean min mode
     prod put ravel repeat reshape round sort split squeeze std sum swapaxes take to trace transpose type var view xpu
 """)
@@ -128,13 +128,13 @@ SHARED_WITH_OTHERS: frozenset[str] = words("""
 OF_TENSORS_ALONE: frozenset[str] = (VIEW_METHODS | MAYBE_VIEW_METHODS | DIFFERENTIABLE_METHODS) - SHARED_WITH_OTHERS
 """Methods that say that what they are called on is a tensor."""
 
-TAKING_TENSORS: frozenset[str] = words("torchvision.utils.save_image torchvision.utils.make_grid")
+TAKING_TENSORS: frozenset[str] = table("torchvision.utils.save_image torchvision.utils.make_grid")
 """Functions that raise unless they are given tensors
 (https://docs.pytorch.org/vision/stable/_modules/torchvision/utils.html)."""
 
 _DIFFERENTIABLE_OR_SAME = DIFFERENTIABLE_FUNCTIONS | MAYBE_VIEW_FUNCTIONS
 _DIFFERENTIABLE_MODULES = ("torch.nn.functional.", "torch.special.", "torch.linalg.", "torch.fft.")
-NOT_DIFFERENTIABLE_WITHIN: frozenset[str] = words("""
+NOT_DIFFERENTIABLE_WITHIN: frozenset[str] = table("""
     torch.nn.functional.one_hot torch.linalg.matrix_rank torch.fft.fftfreq torch.fft.rfftfreq
 """)
 """The exceptions in packages whose functions are otherwise differentiable."""
@@ -148,7 +148,7 @@ def is_differentiable_function(name: str) -> bool:
     return package == "torch" and function in _DIFFERENTIABLE_OR_SAME
 
 
-FACTORIES: frozenset[str] = words("""
+FACTORIES: frozenset[str] = table("""
     tensor scalar_tensor zeros ones empty full eye arange range linspace logspace
     rand randn randint randperm normal empty_strided empty_permuted
     zeros_like ones_like empty_like full_like rand_like randn_like randint_like
@@ -161,7 +161,7 @@ FACTORIES: frozenset[str] = words("""
 Not ``as_tensor`` and ``asarray``: of a tensor that requires gradients they keep the graph.
 """
 
-INVENTING: frozenset[str] = words("""
+INVENTING: frozenset[str] = table("""
     zeros ones empty full eye arange linspace rand randn randint randperm
     zeros_like ones_like full_like rand_like randn_like randint_like
 """)
@@ -175,7 +175,7 @@ COPYING: frozenset[str] = within(
 ALIASING: frozenset[str] = within("torch", "Tensor FloatTensor DoubleTensor")
 """Those that give an alias of a tensor, with its graph, and copy anything else."""
 
-NOT_IN_PLACE: frozenset[str] = words("""
+NOT_IN_PLACE: frozenset[str] = table("""
     requires_grad_ detach_ share_memory_ rename_ apply_ map_ map2_
     resize_ resize_as_ logical_and_ logical_or_ logical_xor_ logical_not_
 """)

@@ -81,7 +81,7 @@ def put(context: Context, aspect: Aspect, path: str, answer: Answer, where: Eval
         for name in names:
             key = context.owner_of(name), aspect, name
             resets[key] = resets.get(key, Setting(answer, where)) | Setting(answer, where)
-    # What is marked makes aspect is known of its parts obsolete.
+    # What is marked makes what is known of its parts obsolete.
     for name, certain in sorted(names.items(), key=lambda each: each[1]):
         mark(context, aspect, name, answer if certain else answer | setting_of(table, name).answer, where)
 
@@ -129,7 +129,7 @@ def put_all(context: Context, collection: str, setting: Setting, *, perhaps: boo
 
 
 def alias(context: Context, name: str, path: str) -> None:
-    """A model gets one more name: under it, and for its parts, aspect is known of them under the other holds."""
+    """A model gets one more name: under it, and for its parts, what is known of them under the other holds."""
     for aspect, table in context.state.settings.items():
         setting = setting_of(table, path)
         parts = {part: held for part, held in table.items() if is_part(part, path)}
