@@ -39,6 +39,7 @@ from .wanting import (
     differentiated_passes,
     differentiates_in_hooks,
     differentiating,
+    functions_run_by,
     hands_on_a_loss,
     is_asked_for,
     is_handed_to_attack,
@@ -207,9 +208,10 @@ def _resumes_training(facts: FileFacts, each: Forward) -> bool:
 
 
 def _evaluates(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
-    if each.via is not None and each.via in differentiating(facts):
+    inside = functions_run_by(each)
+    if not differentiating(facts).isdisjoint(inside):
         return False
-    if any(inside is not None and inside.names_forces for inside in (_beside(each), each.via)):
+    if any(function is not None and function.names_forces for function in (_beside(each), *inside)):
         # What a model gives so, it differentiates inside.
         return False
     if each.training is Answer.NO:

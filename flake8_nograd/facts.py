@@ -361,6 +361,8 @@ class Forward:
     """Whether what it gives has a graph; a ``forward`` that gives nothing, its input or a weight itself makes none."""
     given: frozenset[Anchor] = frozenset()
     """The forward passes that what it is given was computed by."""
+    runs: tuple[Function, ...] = ()
+    """What the model's class, or each of those it may be of, has for it in this file: its ``forward``."""
 
 
 class Purpose(Enum):

@@ -7,7 +7,7 @@ from .edits import NO_GRAD, Decorate, Edit, Fix, Wrap
 from .evaluation import needless, records
 from .facts import Anchor, FileFacts, Form, Forward, Function, Kind, Loop, Place, Purpose
 from .grad import Answer
-from .wanting import attacks_in, differentiating, trains_on
+from .wanting import attacks_in, differentiating, functions_run_by, trains_on
 
 COMPILED = ("torch.jit.script", "torch.jit.export", "torch.jit.script_method", "numba.jit")
 
@@ -66,7 +66,8 @@ def _only_evaluates(facts: FileFacts, function: Function) -> bool:
 
 def _gives_forces(each: Forward) -> bool:
     """Whether forces are named beside a pass, or where it is run: the model may differentiate inside."""
-    return any(inside is not None and inside.names_forces for inside in (each.place.function, each.via))
+    around = each.place.function
+    return (around is not None and around.names_forces) or any(run.names_forces for run in functions_run_by(each))
 
 
 def keeps_no_graph(facts: FileFacts, function: Function | None) -> bool:

@@ -56,6 +56,11 @@ def asks_for_gradients_of_others(facts: FileFacts, function: Function) -> bool:
     )
 
 
+def functions_run_by(each: Forward) -> tuple[Function, ...]:
+    """The functions of the file that a forward pass runs: a helper, or the model's own ``forward``."""
+    return each.runs if each.via is None else (each.via, *each.runs)
+
+
 @lru_cache(maxsize=1)  # of the file at hand
 def _calls_of(facts: FileFacts) -> dict[Function, set[Function]]:
     """Which functions of the file each calls."""
@@ -63,6 +68,9 @@ def _calls_of(facts: FileFacts) -> dict[Function, set[Function]]:
     for call in facts.calls:
         if call.function is not None and call.place.function is not None:
             table.setdefault(call.place.function, set()).add(call.function)
+    for each in facts.forwards:
+        if each.place.function is not None:
+            table.setdefault(each.place.function, set()).update(each.runs)
     return table
 
 

@@ -63,6 +63,7 @@ class Models:
             enables=known is not None and known.enables,
             graph=graph,
             given=forwards_of(inputs),
+            runs=tuple(dict.fromkeys(definitions)),
         )
         context.state.mode = outside
         self.rows.calls(known)

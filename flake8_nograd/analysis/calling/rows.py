@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import libcst as cst
@@ -55,8 +56,9 @@ class Rows:
         enables: bool = False,
         graph: Answer = Answer.UNKNOWN,
         given: frozenset[cst.CSTNode] = frozenset(),
+        runs: Sequence[Def] = (),
     ) -> None:
-        """The row of a forward pass; ``via`` is the function of the file that runs it."""
+        """The row of a forward pass; ``via`` is the function of the file that runs it, ``runs`` what is run by it."""
         context = self.context
         setting = context.training(model)
         through = context.known.functions.get(via) if via is not None else None
@@ -76,6 +78,7 @@ class Rows:
                 enables or (through is not None and through.enables),
                 graph,
                 given,
+                tuple(known.row for known in map(context.known.functions.get, runs) if known and known.row),
             )
         )
         learning = context.learning()
