@@ -424,6 +424,8 @@ class Backward:
     target: Value
     how: Differentiation
     api: str = ""
+    receiver: Anchor | None = None
+    """What ``backward`` is called on, as it is written there: ``loss.data``."""
 
 
 class Manner(Enum):

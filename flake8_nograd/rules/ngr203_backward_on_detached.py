@@ -101,7 +101,10 @@ def _cut(each: Backward) -> Cut | None:
 
 
 def _fix(each: Backward) -> Fix | None:
-    loss, dot, data = each.target.label.rpartition(".")
-    if data != "data" or not dot or each.target.cut is None or each.how is not Differentiation.BACKWARD:
+    loss, _, data = each.target.label.rpartition(".")
+    if data != "data" or not loss or each.receiver is None:
         return None
-    return Fix((Replace(each.target.cut.at, loss),), True, "Go back from the loss itself")
+    if each.target.cut is None or each.target.cut.at is not each.receiver:
+        # It was cut off before: the loss itself has no graph either.
+        return None
+    return Fix((Replace(each.receiver, loss),), True, "Go back from the loss itself")

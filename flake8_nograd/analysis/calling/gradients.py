@@ -47,7 +47,8 @@ class Gradients:
             if not given.positional:
                 return PLAIN
             target, how = given.positional[0], Differentiation.HELPER
-        context.recorder.write(Backward(node, context.place(), target.fact(), how))
+        written = node.func.value if how is Differentiation.BACKWARD and isinstance(node.func, cst.Attribute) else None
+        context.recorder.write(Backward(node, context.place(), target.fact(), how, receiver=written))
         context.use(target, node, Purpose.GRADIENT)
         if target.kind is Kind.TENSOR and not helper and target.label and target.requires_grad is Answer.UNKNOWN:
             # Where the program goes on, it had a graph.
