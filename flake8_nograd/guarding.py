@@ -7,7 +7,7 @@ from .edits import NO_GRAD, Decorate, Edit, Fix, Wrap
 from .evaluation import needless, records
 from .facts import Anchor, FileFacts, Form, Forward, Function, Kind, Loop, Place, Purpose
 from .grad import Answer
-from .wanting import attacks_in, differentiating, functions_run_by, trains_on
+from .wanting import attacks_in, called_by, differentiating, functions_run_by, trains_on
 
 COMPILED = ("torch.jit.script", "torch.jit.export", "torch.jit.script_method", "numba.jit")
 
@@ -133,6 +133,15 @@ HAZARDS = frozenset(
 """Calls that mean another thing, or raise, without gradients."""
 
 
+def _asks_for_mode(facts: FileFacts, function: Function) -> bool:
+    """Whether a function that the region runs does something else without gradients."""
+    return any(
+        call.place.function is function
+        and (call.api in HAZARDS or any(name.endswith(".requires_grad") for name in call.place.tests))
+        for call in facts.calls
+    )
+
+
 def _covers(edit: Edit, function: Function | None, loop: Loop | None, statement: Anchor, place: Place) -> bool:
     """Whether what stands at a place will run under no-grad."""
     if isinstance(edit, Decorate):
@@ -167,6 +176,10 @@ def _safe(
 
     if any(each.training is not Answer.NO for each in forwards):
         # Judged by name: what nobody puts in evaluation mode may differentiate inside, as models do that give forces.
+        return False
+    run = {each.function for each in facts.calls if each.function is not None and holds(each.place)}
+    run.update(function for each in facts.forwards if holds(each.place) for function in functions_run_by(each))
+    if any(_asks_for_mode(facts, each) for each in run | called_by(facts, run)):
         return False
     anchors = {each.anchor for each in facts.forwards if holds(each.place) or each in forwards}
     # What is added up is made in the region; another result may be a view of a weight, which nobody can

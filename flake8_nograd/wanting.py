@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import lru_cache
 
 from . import naming, torch_api
@@ -96,9 +97,14 @@ def _with_callers(facts: FileFacts, found: set[Function]) -> frozenset[Function]
 @lru_cache(maxsize=1)  # of the file at hand
 def callees_of_differentiating(facts: FileFacts) -> frozenset[Function]:
     """The functions that are called, however many calls away, by one that asks for gradients."""
+    return called_by(facts, differentiating(facts))
+
+
+def called_by(facts: FileFacts, functions: Collection[Function]) -> frozenset[Function]:
+    """The functions of the file that some functions call, however many calls away."""
     table = _calls_of(facts)
     found: set[Function] = set()
-    open_ = list(differentiating(facts))
+    open_ = list(functions)
     while open_:
         for callee in table.get(open_.pop(), set()) - found:
             found.add(callee)

@@ -54,7 +54,9 @@ Fix safety:
     the file, since somebody there might differentiate it; and where nothing puts
     the model in evaluation mode: one that gives forces differentiates inside, and
     raises without gradients. Of a model in evaluation mode it is taken that it does
-    not, unless something read of its results is named for it (`out["forces"]`).
+    not, unless something read of its results is named for it (`out["forces"]`), or
+    its class is in the file and does. Unsafe also where a `forward` or helper of the
+    file asks for the mode (`torch.is_grad_enabled()`) or hooks into a result.
     The fix is always `no_grad`, never `inference_mode`, whose tensors cannot be used
     in autograd afterwards.
 
