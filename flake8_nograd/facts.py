@@ -386,7 +386,10 @@ class Purpose(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A use of a value that was computed from forward passes, or any that is added to a total."""
+    """A use of a value that was computed from forward passes, or any that is added to a total.
+
+    A tensor that is returned, yielded or stored is used so, wherever it comes from, unless it surely has no graph.
+    """
 
     anchor: Anchor
     place: Place

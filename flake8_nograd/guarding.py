@@ -7,6 +7,7 @@ from .edits import NO_GRAD, Decorate, Edit, Fix, Wrap
 from .evaluation import needless, records
 from .facts import Anchor, FileFacts, Form, Forward, Function, Kind, Loop, Place, Purpose
 from .grad import Answer
+from .results import LEAVING
 from .wanting import attacks_in, called_by, differentiating, functions_run_by, trains_on
 
 COMPILED = ("torch.jit.script", "torch.jit.export", "torch.jit.script_method", "numba.jit")
@@ -133,6 +134,11 @@ HAZARDS = frozenset(
 """Calls that mean another thing, or raise, without gradients."""
 
 
+def _is_or_holds(label: str, models: set[str]) -> bool:
+    """Whether somebody who is handed this may train one of the models: it is one, or an object that has it."""
+    return bool(label) and any(model == label or model.startswith(f"{label}.") for model in models)
+
+
 def _asks_for_mode(facts: FileFacts, function: Function) -> bool:
     """Whether a function that the region runs does something else without gradients."""
     return any(
@@ -189,9 +195,13 @@ def _safe(
         if anchors & write.target.forwards and write.target.label not in totals and not holds(write.place):
             return False
     for use in facts.uses:
+        if not use.value.forwards and use.purpose in LEAVING and use.value.requires_grad is not Answer.NO:
+            if use.place.function is function or holds(use.place):
+                # Another tensor, perhaps of the region as well, that somebody may differentiate.
+                return False
         if not anchors & use.value.forwards:
             continue
-        if use.purpose in {Purpose.RETURNED, Purpose.YIELDED, Purpose.STORED}:
+        if use.purpose in LEAVING:
             if use.value.requires_grad is not Answer.NO:
                 return False
         if (
@@ -206,6 +216,6 @@ def _safe(
             continue
         if isinstance(edit, Wrap) and not holds(call.place):
             continue
-        if any(each.label in models and each.label for each in call.arguments) and not call.api.startswith("builtins"):
+        if not call.api.startswith("builtins") and any(_is_or_holds(each.label, models) for each in call.arguments):
             return False
     return True

@@ -90,8 +90,10 @@ class Context:
         added: cst.BaseExpression | None = None,
         item: cst.Subscript | None = None,
     ) -> None:
-        """Something becomes of the result of a forward pass, or is added to a total."""
-        if value.forwards or (added is not None and (value.made_at is not None or value.kind is Kind.TENSOR)):
+        """Something becomes of what a forward pass gave, or is added to a total, or a tensor leaves the function."""
+        is_added = added is not None and (value.made_at is not None or value.kind is Kind.TENSOR)
+        leaves = purpose in LEAVING and value.kind is Kind.TENSOR and value.requires_grad is not Answer.NO
+        if value.forwards or is_added or leaves:
             if purpose is Purpose.GRADIENT:
                 learning = self.learning()
                 if learning is not None:
@@ -453,6 +455,7 @@ class Context:
         return Role.NONE if known is None else known.role
 
 
+LEAVING = frozenset({Purpose.RETURNED, Purpose.STORED, Purpose.YIELDED})
 NAMED = frozenset({Kind.MODEL, Kind.PARAMETER, Kind.PARAMETERS, Kind.TENSOR, Kind.DATA, Kind.UNKNOWN})
 """What may be changed in place, or put in a mode."""
 
