@@ -429,6 +429,8 @@ class Backward:
     api: str = ""
     receiver: Anchor | None = None
     """What ``backward`` is called on, as it is written there: ``loss.data``."""
+    retains: bool = False
+    """Whether the graph may be gone back through once more: ``retain_graph=True``."""
 
 
 class Manner(Enum):

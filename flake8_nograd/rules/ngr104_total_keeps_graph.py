@@ -47,7 +47,8 @@ Fix safety:
     name: it has the same numbers, on the same device, without waiting for them as
     `.item()` would.
     Unsafe where it is another tensor of the same turn, of which we only believe
-    that it is one.
+    that it is one, and where `retain_graph=True` keeps the graph for whoever goes
+    back once more.
 
 When to silence it:
 
@@ -101,11 +102,10 @@ def _judged(
     loop = loops[-1]
     # What a model gives may be unpacked into parts of one origin, of which some have no graph.
     computed = all(each.anchor is not value.made_at for each in facts.forwards)
-    labels = {
-        each.target.label
-        for each in facts.backwards
-        if each.target.made_at is value.made_at and each.place.loops[-1:] == (loop,)
-    }
+    backwards = [
+        each for each in facts.backwards if each.target.made_at is value.made_at and each.place.loops[-1:] == (loop,)
+    ]
+    labels = {each.target.label for each in backwards}
     same = bool(value.label) and value.label in labels
     scaled = "" in labels and computed
     part = (
@@ -116,16 +116,22 @@ def _judged(
     )
     if not (same or scaled or part) or _is_short_lived(facts, loops, total):
         return
-    if any(each.target.label == total for each in facts.backwards) or any(
+    if any(each.target.label == total and _may_be_one(each.place, place, total) for each in facts.backwards) or any(
         value.forwards & each.value.forwards and loop not in each.place.loops for each in gradients
     ):
         return
     detached = f"`{value.label}.detach()`" if value.label else "what is detached"
+    safe = same and not any(each.retains for each in backwards)
     yield Finding(
         anchor,
         {"total": total, "value": detached},
-        Fix((Replace(added, "{0}.detach()"),), same, "Detach what is added"),
+        Fix((Replace(added, "{0}.detach()"),), safe, "Detach what is added"),
     )
+
+
+def _may_be_one(one: Place, other: Place, name: str) -> bool:
+    """Whether a name means the same in two places: a local one does in its function, an attribute perhaps anywhere."""
+    return "." in name or one.function is other.function or one.function is None or other.function is None
 
 
 def _is_short_lived(facts: FileFacts, loops: list[Loop], total: str) -> bool:

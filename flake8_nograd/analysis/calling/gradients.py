@@ -48,7 +48,9 @@ class Gradients:
                 return PLAIN
             target, how = given.positional[0], Differentiation.HELPER
         written = node.func.value if how is Differentiation.BACKWARD and isinstance(node.func, cst.Attribute) else None
-        context.recorder.write(Backward(node, context.place(), target.fact(), how, receiver=written))
+        kept = given.keywords.get("retain_graph")
+        retains = kept is not None and kept.constant is not False
+        context.recorder.write(Backward(node, context.place(), target.fact(), how, receiver=written, retains=retains))
         context.use(target, node, Purpose.GRADIENT)
         if target.kind is Kind.TENSOR and not helper and target.label and target.requires_grad is Answer.UNKNOWN:
             # Where the program goes on, it had a graph.
