@@ -79,11 +79,13 @@ def _where_they_run(facts: FileFacts, found: list[Forward]) -> tuple[Forward, ..
     """Without the calls of a helper that is reported itself, however many calls away."""
     found = [each for each in found if not _is_called_for_evaluation(facts, each, found)]
     reported = {each.place.function for each in found if each.evaluated is not Evaluated.HERE}
+    kept = found
     while True:
-        through = {each.place.function for each in facts.forwards if each.via is not None and each.via in reported}
-        if through <= reported:
-            return tuple(each for each in found if each.via is None or each.via not in reported)
-        reported |= through
+        dropped = [each for each in kept if each.via is not None and each.via in reported]
+        if not dropped:
+            return tuple(kept)
+        kept = [each for each in kept if each not in dropped]
+        reported |= {each.place.function for each in dropped}
 
 
 def _is_called_for_evaluation(facts: FileFacts, each: Forward, found: list[Forward]) -> bool:
@@ -293,7 +295,8 @@ def _puts_in_training_mode(facts: FileFacts, function: Function) -> bool:
 def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
     function = each.place.function
     if not is_pass(each) and (
-        naming.sounds_like_preparation(each.method)
+        each.method.startswith("_")
+        or naming.sounds_like_preparation(each.method)
         or naming.sounds_like_parameters(each.method)
         or any(has_no_graph(use) for use in uses)
         or not (each.anchor in operated_on(facts) or any(is_tensor(use) for use in uses))
@@ -343,7 +346,8 @@ def _gives_predictions(facts: FileFacts, each: Forward, uses: list[Use]) -> bool
         return False
     named = naming.sounds_like_evaluation(function.name)
     if each.evaluated is not Evaluated.HERE:
-        return named and not function.is_filled_in and _runs_itself(facts, each) is None
+        # Who calls a private method, perhaps from a base class in another file, is judged instead.
+        return named and not function.name.startswith("_") and _runs_itself(facts, each) is None
     if _runs_itself(facts, each) is not None and not (_switches_itself(facts, each) or _is_named_for_it(function)):
         return False
     if function.is_filled_in:

@@ -661,6 +661,9 @@ class Expressions:
             known = attributes.get(rest)
             clean = value.elsewhere()
             clean = of_another_function(clean)
+            if clean.training.where is Evaluated.HERE:
+                # For other methods it was not put in its mode where they run it.
+                clean = replace(clean, training=Setting(clean.training.answer, Evaluated.CONSTRUCTOR))
             attributes[rest] = clean if known is None else known | clean
         self.bind(path, value)
         if value.kind is Kind.MODEL and value.frozen.is_set:
