@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import libcst as cst
 
@@ -60,27 +60,33 @@ def change_in_place(
 
 def changes_for_others(context: Context, paths: set[str], alter: Callable[[Abstract], Abstract]) -> None:
     """Others find changed what they were handed, or keep in an attribute, by one of these names."""
-    roots = tuple(root_of(path) for path in paths)
-
-    def leads_there(place: Place) -> bool:
-        scope, name = place
-        if not name.startswith(roots):
-            return False
-        related = any(path == name or is_part(path, name) or is_part(name, path) for path in paths)
-        return related and scope is context.owner_of(name)
-
     for handed, parameters in context.known.handed.items():
-        for definition, position in parameters if leads_there(handed) else ():
+        for definition, position in parameters if _leads_there(context, paths, handed) else ():
             known = context.known.functions[definition]
             held = known.handed(position)
             if held is not None:
                 context.learned.bind(definition, known.parameters[position], alter(held))
                 merge(context.learned.functions[definition].meanwhile, position, alter(held))
-    for (owner, name), places in context.known.stored.items():
+    for owner, name in stored_by(context, paths):
         attributes = context.learned.classes[owner].attributes
         held = context.known.classes[owner].attributes.get(name)
-        if held is not None and any(map(leads_there, places)):
+        if held is not None:
             attributes[name] = attributes.get(name, held) | alter(held)
+
+
+def stored_by(context: Context, paths: set[str]) -> Iterator[tuple[cst.ClassDef, str]]:
+    """The attributes of classes that keep what is reached by one of these names."""
+    for (owner, name), places in context.known.stored.items():
+        if any(_leads_there(context, paths, place) for place in places):
+            yield owner, name
+
+
+def _leads_there(context: Context, paths: set[str], place: Place) -> bool:
+    scope, name = place
+    if not name.startswith(tuple(root_of(path) for path in paths)):
+        return False
+    related = any(path == name or is_part(path, name) or is_part(name, path) for path in paths)
+    return related and scope is context.owner_of(name)
 
 
 def kept(context: Context, handed: Abstract, places: frozenset[tuple[Definition, str]]) -> None:

@@ -125,8 +125,8 @@ def _settings(context: Context, node: Def, owner: cst.ClassDef | None, known: Fu
             ):
                 # Since then the whole, or this part of it, may have been put in another mode.
                 continue
-            since = constructed.attributes.get(root_of(path.removeprefix("self.")), UNKNOWN).setting(aspect)
-            if since.is_set and since.answer is Answer.UNKNOWN:
+            since = constructed.meanwhile.get((aspect, root_of(path.removeprefix("self."))), setting.answer)
+            if since is not setting.answer:
                 # By those who handed it in.
                 continue
             if not any(path == other or is_part(path, other) for other in table):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import libcst as cst
 
 from ..facts import Anchor, Class, Function, Guard, Kind, Role
-from ..grad import KEEP, GradMode, Shift
+from ..grad import KEEP, Answer, GradMode, Shift
 from .aspects import Aspect, ModelSettings, Setting, no_settings
 from .collected import filled
 from .value import Abstract, Definition, replace
@@ -184,6 +184,8 @@ class ClassKnowledge:
     methods: dict[str, cst.FunctionDef] = field(default_factory=dict)
     settings: ModelSettings = field(default_factory=no_settings)
     """What ``__init__`` leaves the models of ``self`` in."""
+    meanwhile: dict[tuple[Aspect, str], Answer] = field(default_factory=dict)
+    """What others put the models in that an attribute keeps."""
     made_under: GradMode = GradMode.NEVER
     """The modes that objects are made under."""
     retrains: set[str] = field(default_factory=set)

@@ -9,7 +9,7 @@ import libcst as cst
 from ..facts import Evaluated, Kind
 from ..grad import Answer
 from .aspects import NOT_SET, Aspect, Setting, is_part, setting_of, some_part
-from .changing import changes_for_others
+from .changing import changes_for_others, stored_by
 from .context import Context
 from .value import UNKNOWN, Abstract, Definition, replace
 
@@ -76,6 +76,9 @@ def put(context: Context, aspect: Aspect, path: str, answer: Answer, where: Eval
         # Who calls this function, knows whether they are one.
         note(context, aspect, other, answer | setting_of(table, other).answer, where)
     changes_for_others(context, {*names}, lambda value: _put(value, aspect, Setting(answer, where)))
+    for owner, name in stored_by(context, {*names}):
+        meanwhile = context.learned.classes[owner].meanwhile
+        meanwhile[aspect, name] = meanwhile.get((aspect, name), answer) | answer
     for generator in context.here.generators:
         resets = context.learned.functions[generator].resets
         for name in names:
