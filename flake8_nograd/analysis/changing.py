@@ -58,15 +58,23 @@ def change_in_place(
                 learning.altered.add(position)
 
 
-def changes_for_others(context: Context, paths: set[str], alter: Callable[[Abstract], Abstract]) -> None:
-    """Others find changed what they were handed, or keep in an attribute, by one of these names."""
+def changes_for_others(
+    context: Context,
+    paths: set[str],
+    alter: Callable[[Abstract], Abstract],
+    after: Callable[[Abstract], Abstract] | None = None,
+) -> None:
+    """Others find changed what they were handed, or keep in an attribute, by one of these names.
+
+    They may look before or after; ``after`` says what a generator finds that waits, if it is done then.
+    """
     for handed, parameters in context.known.handed.items():
         for definition, position in parameters if _leads_there(context, paths, handed) else ():
             known = context.known.functions[definition]
             held = known.handed(position)
             if held is not None:
                 context.learned.bind(definition, known.parameters[position], alter(held))
-                merge(context.learned.functions[definition].meanwhile, position, alter(held))
+                merge(context.learned.functions[definition].meanwhile, position, (after or alter)(held))
     for owner, name in stored_by(context, paths):
         attributes = context.learned.classes[owner].attributes
         held = context.known.classes[owner].attributes.get(name)

@@ -75,7 +75,13 @@ def put(context: Context, aspect: Aspect, path: str, answer: Answer, where: Eval
     for other in {other for name in names for other in context.aliases(name)} - names.keys():
         # Who calls this function, knows whether they are one.
         note(context, aspect, other, answer | setting_of(table, other).answer, where)
-    changes_for_others(context, {*names}, lambda value: _put(value, aspect, Setting(answer, where)))
+    setting = Setting(answer, where)
+    changes_for_others(
+        context,
+        {*names},
+        lambda value: _put(value, aspect, setting),
+        lambda value: value.put(aspect, setting) if value.kind is Kind.MODEL else _put(value, aspect, setting),
+    )
     for owner, name in stored_by(context, {*names}):
         meanwhile = context.learned.classes[owner].meanwhile
         meanwhile[aspect, name] = meanwhile.get((aspect, name), answer) | answer
