@@ -8,11 +8,10 @@ from __future__ import annotations
 from functools import lru_cache
 
 from . import naming, torch_api
-from .facts import Class, Evaluated, FileFacts, Forward, Function, Guard, Kind, Loop, Purpose, Role, Use
+from .facts import LEAVING, Class, Evaluated, FileFacts, Forward, Function, Guard, Kind, Loop, Purpose, Role, Use
 from .grad import Answer, GradMode
 from .results import (
     ENDS,
-    LEAVING,
     ends_in_values,
     goes_through_loader,
     gone_through,

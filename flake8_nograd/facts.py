@@ -384,6 +384,10 @@ class Purpose(Enum):
     """In an attribute, a global or an object that outlives the function."""
 
 
+LEAVING = frozenset({Purpose.RETURNED, Purpose.STORED, Purpose.YIELDED})
+"""What is used so is seen when the function has returned."""
+
+
 @dataclass(frozen=True, slots=True)
 class Use:
     """A use of a value that was computed from forward passes, or any that is added to a total.

@@ -5,9 +5,8 @@ from __future__ import annotations
 from . import naming
 from .edits import NO_GRAD, Decorate, Edit, Fix, Wrap
 from .evaluation import needless, records
-from .facts import Anchor, FileFacts, Form, Forward, Function, Kind, Loop, Place, Purpose
+from .facts import LEAVING, Anchor, FileFacts, Form, Forward, Function, Kind, Loop, Place, Purpose
 from .grad import Answer
-from .results import LEAVING
 from .wanting import attacks_in, called_by, differentiating, functions_run_by, trains_on
 
 COMPILED = ("torch.jit.script", "torch.jit.export", "torch.jit.script_method", "numba.jit")

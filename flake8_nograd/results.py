@@ -5,11 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 
 from . import naming, torch_api, torch_operations
-from .facts import Anchor, Evaluated, FileFacts, Forward, Kind, Loop, Purpose, Use, Value
+from .facts import LEAVING, Anchor, Evaluated, FileFacts, Forward, Kind, Loop, Purpose, Use, Value
 from .grad import Answer
 
-ENDS = frozenset({Purpose.VALUE, Purpose.ACCUMULATED, Purpose.CALL, Purpose.RETURNED, Purpose.STORED, Purpose.YIELDED})
-LEAVING = frozenset({Purpose.RETURNED, Purpose.STORED, Purpose.YIELDED})
+ENDS = LEAVING | {Purpose.VALUE, Purpose.ACCUMULATED, Purpose.CALL}
 PIECES = frozenset({Kind.CONTAINER, Kind.DATA, Kind.PLAIN})
 
 

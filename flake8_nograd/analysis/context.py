@@ -9,7 +9,7 @@ from functools import cache
 import libcst as cst
 
 from .. import naming
-from ..facts import Evaluated, InferenceUse, Kind, LazyRun, Leaf, Loss, Place, Purpose, Role, Use
+from ..facts import LEAVING, Evaluated, InferenceUse, Kind, LazyRun, Leaf, Loss, Place, Purpose, Role, Use
 from ..grad import KEEP, Answer, GradMode, Shift
 from .aspects import NOT_SET, Aspect, Setting, is_part, root_of, setting_of
 from .knowledge import Caller, Def, FunctionKnowledge, Knowledge
@@ -455,7 +455,6 @@ class Context:
         return Role.NONE if known is None else known.role
 
 
-LEAVING = frozenset({Purpose.RETURNED, Purpose.STORED, Purpose.YIELDED})
 NAMED = frozenset({Kind.MODEL, Kind.PARAMETER, Kind.PARAMETERS, Kind.TENSOR, Kind.DATA, Kind.UNKNOWN})
 """What may be changed in place, or put in a mode."""
 
