@@ -229,3 +229,32 @@ def test_zero_grad_of_the_students_optimizer_does_not_clear_them() -> None:
     teacher, student = distilled(nullcontext())
     torch.optim.SGD(student.parameters(), lr=0.1).zero_grad()
     assert teacher.weight.grad is not None
+
+
+def test_a_graph_that_is_kept_can_be_gone_back_through_once_more_and_a_detached_loss_cannot() -> None:
+    weight = torch.ones(2, requires_grad=True)
+    loss = (weight**2).sum()
+    loss.backward(retain_graph=True)
+    once = weight.grad.clone() if weight.grad is not None else None
+    loss.backward()
+    assert once is not None
+    assert weight.grad is not None
+    assert torch.equal(weight.grad, 2 * once)
+    with pytest.raises(RuntimeError, match="does not require grad"):
+        loss.detach().backward()
+
+
+def test_a_forward_pass_that_asks_for_gradients_raises_without_them() -> None:
+    class Potential(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.energy = torch.nn.Linear(3, 1)
+
+        def forward(self, positions: torch.Tensor) -> torch.Tensor:
+            return torch.autograd.grad(self.energy(positions).sum(), positions)[0]
+
+    potential = Potential().eval()
+    positions = torch.randn(4, 3, requires_grad=True)
+    assert potential(positions).shape == positions.shape
+    with torch.no_grad(), pytest.raises(RuntimeError, match="does not require grad"):
+        potential(positions)
