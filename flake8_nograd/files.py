@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import signal
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .config import matches
@@ -78,24 +80,43 @@ def replace(path: Path, before: bytes, after: bytes) -> None:
     """Replace a file as a whole: a temporary file beside it, then one rename.
 
     A link stays a link; its target is replaced. Raises ``OSError`` when the file
-    cannot be written or has changed since it was read; it is then untouched.
+    cannot be written or has changed since it was read; it is then untouched. An
+    interrupt waits until the file is replaced and nothing is left beside it.
     """
     target = path.resolve()
     if not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".nograd-fix.", suffix=".tmp")
+    with _interrupts_wait():
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".nograd-fix.", suffix=".tmp")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(after)
+                file.flush()
+                os.fsync(file.fileno())
+            owner = target.stat()
+            with suppress(AttributeError, PermissionError):  # Windows has no owners; only root gives files away
+                os.chown(name, owner.st_uid, owner.st_gid)
+            shutil.copymode(target, name)
+            if target.read_bytes() != before:
+                raise OSError(errno.EBUSY, "changed on disk while it was being fixed")
+            os.replace(name, target)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """Python raises ``KeyboardInterrupt`` between any two steps, also before a ``try`` is entered."""
+    handler = signal.getsignal(signal.SIGINT)
+    if not callable(handler) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    waiting: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, frame: waiting.append(number))
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(after)
-            file.flush()
-            os.fsync(file.fileno())
-        owner = target.stat()
-        with suppress(AttributeError, PermissionError):  # Windows has no owners; only root gives files away
-            os.chown(name, owner.st_uid, owner.st_gid)
-        shutil.copymode(target, name)
-        if target.read_bytes() != before:
-            raise OSError(errno.EBUSY, "changed on disk while it was being fixed")
-        os.replace(name, target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if waiting:
+            signal.raise_signal(signal.SIGINT)

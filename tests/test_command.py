@@ -218,6 +218,28 @@ def test_an_interrupt_leaves_each_file_whole() -> None:
     assert [name for name in os.listdir() if not name.startswith("bad")] == []
 
 
+@pytest.mark.parametrize("step", ["tempfile.mkstemp", "os.fdopen", "os.fsync", "shutil.copymode", "os.replace"])
+def test_an_interrupt_between_two_steps_leaves_nothing_beside_the_file(
+    step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = put("a.py")
+    module, name = step.split(".")
+    does = getattr(getattr(files, module), name)
+
+    def then_interrupted(*given: object, **named: object) -> object:
+        result = does(*given, **named)
+        signal.raise_signal(signal.SIGINT)
+        return result
+
+    monkeypatch.setattr(getattr(files, module), name, then_interrupted)
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        files.replace(path, BAD.encode(), GOOD.encode())
+    assert os.listdir() == ["a.py"]
+    assert path.read_text() == GOOD
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
 def test_the_order_does_not_depend_on_the_number_of_processes(capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(12):
         put(f"{number % 3}/bad{number}.py", BAD if number % 2 else RAISES)
