@@ -36,6 +36,7 @@ from .wanting import (
     attacks_in,
     callees_of_differentiating,
     differentiated_passes,
+    differentiates,
     differentiates_in_hooks,
     differentiating,
     functions_run_by,
@@ -43,6 +44,7 @@ from .wanting import (
     is_asked_for,
     is_handed_to_attack,
     needs_gradients,
+    run_differentiates,
     trains_on,
 )
 
@@ -210,7 +212,7 @@ def _resumes_training(facts: FileFacts, each: Forward) -> bool:
 
 def _evaluates(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
     inside = functions_run_by(each)
-    if not differentiating(facts).isdisjoint(inside):
+    if run_differentiates(facts, each):
         return False
     if any(function is not None and function.names_forces for function in (_beside(each), *inside)):
         # What a model gives so, it differentiates inside.
@@ -433,7 +435,7 @@ def _trains(facts: FileFacts, loop: Loop, evaluated: tuple[Forward, ...]) -> boo
         and not naming.sounds_like_criterion(each.model.label)
     ]
     return any(records(each) and each.frozen is not Answer.YES for each in trained) or any(
-        loop in call.place.loops and ("train" in call.api.rsplit(".", 1)[-1] or call.function in differentiating(facts))
+        loop in call.place.loops and ("train" in call.api.rsplit(".", 1)[-1] or differentiates(facts, call))
         for call in facts.calls
     )
 

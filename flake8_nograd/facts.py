@@ -218,6 +218,29 @@ class Loop:
     """The names that the header of a ``for`` statement binds anew in each turn."""
 
 
+Literal = bool | int | str | None
+
+
+class Condition(NamedTuple):
+    """What is asked of a parameter where that decides whether something runs: ``if train:``."""
+
+    path: str
+    """Of the parameter, or of a model's flag in it: ``train``, ``self.model.training``."""
+    among: tuple[Literal, ...] | None
+    """What it is compared with: ``phase == "train"``, ``optimizer is None``; ``None``: whether it is true."""
+    holds: bool
+    """Whether that must be so, or must not."""
+
+
+class Passed(NamedTuple):
+    """A condition on what is handed on as it was handed in."""
+
+    inside: Condition
+    """As the function that is called has it."""
+    here: Condition
+    """As the function around would."""
+
+
 class Place(NamedTuple):
     """Where something happens."""
 
@@ -245,6 +268,8 @@ class Place(NamedTuple):
     """The names that conditions above it test, of which one branch does not come here: ``if not train: return``."""
     caught: tuple[str, ...] = ()
     """What the handlers of the ``try`` statements catch in whose bodies it stands, outermost first."""
+    requires: tuple[Condition, ...] = ()
+    """What surely holds of the function's parameters here, by the conditions around and above."""
 
     @property
     def conditions(self) -> tuple[str, ...]:
@@ -547,6 +572,10 @@ class Call:
     """The function of this file that is called."""
     is_statement: bool = False
     """Whether the result is thrown away."""
+    fails: tuple[Condition, ...] = ()
+    """What the function asks of its parameters, and surely does not hold of what it is given."""
+    passes: tuple[Passed, ...] = ()
+    """What it asks of what the function around was given itself."""
 
 
 @dataclass(frozen=True, slots=True)

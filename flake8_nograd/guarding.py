@@ -7,7 +7,7 @@ from .edits import NO_GRAD, Decorate, Edit, Fix, Wrap
 from .evaluation import needless, records
 from .facts import LEAVING, Anchor, FileFacts, Form, Forward, Function, Kind, Loop, Place, Purpose
 from .grad import Answer
-from .wanting import attacks_in, called_by, differentiating, functions_run_by, trains_on
+from .wanting import attacks_in, called_by, differentiates, functions_run_by, trains_on
 
 COMPILED = ("torch.jit.script", "torch.jit.export", "torch.jit.script_method", "numba.jit")
 
@@ -48,7 +48,7 @@ def _only_evaluates(facts: FileFacts, function: Function) -> bool:
         return False
     if any(each.function in inner and each.form is not Form.WITH for each in facts.switches):
         return False
-    if any(call.place.function in inner and call.function in differentiating(facts) for call in facts.calls):
+    if any(call.place.function in inner and differentiates(facts, call) for call in facts.calls):
         return False
     if any(attacks_in(facts, each) for each in inner):
         return False
@@ -113,7 +113,7 @@ def _suspends(facts: FileFacts, function: Function | None, loop: Loop | None, st
 def _means_something_else(facts: FileFacts, function: Function | None, loop: Loop | None, statement: Anchor) -> bool:
     """Whether the region calls what raises, or does nothing, without gradients."""
     return any(
-        (call.api in HAZARDS or call.function in differentiating(facts))
+        (call.api in HAZARDS or differentiates(facts, call))
         and call.place.function is function
         and (call.place.statement is statement if loop is None else loop in call.place.loops)
         for call in facts.calls

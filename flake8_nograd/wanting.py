@@ -6,7 +6,21 @@ from collections.abc import Collection
 from functools import lru_cache
 
 from . import naming, torch_api
-from .facts import Anchor, Call, Differentiation, FileFacts, Form, Forward, Function, Guard, Kind, Place, Purpose, Use
+from .facts import (
+    Anchor,
+    Call,
+    Condition,
+    Differentiation,
+    FileFacts,
+    Form,
+    Forward,
+    Function,
+    Guard,
+    Kind,
+    Place,
+    Purpose,
+    Use,
+)
 from .grad import Answer
 
 GRAPH_ATTRIBUTES = frozenset({"grad_fn", "requires_grad"})
@@ -92,6 +106,53 @@ def _with_callers(facts: FileFacts, found: set[Function]) -> frozenset[Function]
         if not more:
             return frozenset(found)
         found = found | more
+
+
+def differentiates(facts: FileFacts, call: Call) -> bool:
+    """Whether a function of the file asks for gradients, or attacks, when it is called with this."""
+    return call.function in differentiating(facts) and (
+        not call.fails or _asks(facts, call.function, frozenset(call.fails), frozenset())
+    )
+
+
+def run_differentiates(facts: FileFacts, each: Forward) -> bool:
+    """Whether what a forward pass runs in the file asks for gradients."""
+    if not differentiating(facts).isdisjoint(each.runs):
+        return True
+    calls = [call for call in facts.calls if call.anchor is each.anchor and call.function is each.via]
+    return each.via in differentiating(facts) and not any(not differentiates(facts, call) for call in calls)
+
+
+def _asks(facts: FileFacts, function: Function, fails: frozenset[Condition], above: frozenset[Function]) -> bool:
+    """Whether a function asks for gradients where some conditions on its parameters do not hold."""
+    if function in above:
+        return False
+    if function.reads_graph:
+        return True
+
+    def is_reached(place: Place) -> bool:
+        return place.function is function and fails.isdisjoint(place.requires)
+
+    return (
+        any(is_reached(each.place) for each in facts.backwards)
+        or any(is_reached(each.place) and not differentiating(facts).isdisjoint(each.runs) for each in facts.forwards)
+        or any(
+            is_reached(call.place)
+            and (
+                _is_attack(call)
+                or (
+                    call.function in differentiating(facts)
+                    and _asks(
+                        facts,
+                        call.function,
+                        frozenset(call.fails).union(each.inside for each in call.passes if each.here in fails),
+                        above | {function},
+                    )
+                )
+            )
+            for call in facts.calls
+        )
+    )
 
 
 @lru_cache(maxsize=1)  # of the file at hand

@@ -77,6 +77,7 @@ class Context:
             here.idle,
             here.passed,
             here.caught,
+            here.requires,
         )
 
     def use(
@@ -98,7 +99,8 @@ class Context:
                 learning = self.learning()
                 if learning is not None:
                     own = {run.anchor for run in learning.runs}
-                    self.learned.differentiated |= value.forwards & own
+                    for each in value.forwards & own:
+                        self.learned.is_differentiated(each, frozenset(self.here.requires))
             self.recorder.write(Use(node, self.place(), value.fact(), purpose, callee, into, added, item))
         for element in value.elements or ():
             self.use(element, node, purpose, callee=callee, into=into)

@@ -9,12 +9,13 @@ from functools import partial
 import libcst as cst
 
 from .. import naming, torch_api, torch_classes, torch_operations
-from ..facts import Evaluated, Kind, Leaf, Loop, Loss, Purpose, Yield
+from ..facts import Condition, Evaluated, Kind, Leaf, Loop, Loss, Purpose, Yield
 from ..grad import ANYTHING, Answer
 from .aspects import Aspect, Setting
 from .calls import Calls
 from .changing import holds_too
 from .collected import Arguments, chained, tupled
+from .conditions import asked as asked_of_parameters
 from .context import Context, parameter_of
 from .putting import GROUPS, alias, mark, put_all, takes_mode_of, went_through
 from .reading import bound_by, elements_of, path_of
@@ -98,7 +99,7 @@ class Expressions:
                 return self._boolean(node)
             case cst.IfExp(test=test, body=body, orelse=orelse):
                 self._ended(self.of(test), test, "if")
-                return self._either(body, orelse)
+                return self._chosen(test, body, orelse)
             case cst.NamedExpr(target=target, value=value):
                 result = self.of(value)
                 if isinstance(target, cst.Name):
@@ -388,11 +389,18 @@ class Expressions:
         self.context.state.become(self.context.state.join(before))
         return left | right
 
-    def _either(self, one: cst.BaseExpression, other: cst.BaseExpression) -> Abstract:
-        def way(node: cst.BaseExpression) -> Abstract:
-            return acting(self.context.state, node, self.context.settled(self.of(node)))
+    def _chosen(self, test: cst.BaseExpression, body: cst.BaseExpression, orelse: cst.BaseExpression) -> Abstract:
+        here = self.context.here
+        requires = here.requires
 
-        return self.context.either([partial(way, one), partial(way, other)])
+        def way(node: cst.BaseExpression, holds: tuple[Condition, ...]) -> Abstract:
+            here.requires = (*requires, *holds)
+            result = acting(self.context.state, node, self.context.settled(self.of(node)))
+            here.requires = requires
+            return result
+
+        where_true, where_false = asked_of_parameters(self.context, test)
+        return self.context.either([partial(way, body, where_true), partial(way, orelse, where_false)])
 
     def _ended(self, value: Abstract, node: cst.CSTNode, how: str) -> None:
         self.context.use(value, node, Purpose.VALUE, callee=how)

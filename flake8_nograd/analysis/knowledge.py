@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import libcst as cst
 
-from ..facts import Anchor, Class, Function, Guard, Kind, Role
+from ..facts import Anchor, Class, Condition, Function, Guard, Kind, Role
 from ..grad import KEEP, Answer, GradMode, Shift
 from .aspects import Aspect, ModelSettings, Setting, no_settings
 from .collected import filled
@@ -103,6 +103,10 @@ class FunctionKnowledge:
     settings: ModelSettings = field(default_factory=dict)
     """What all callers have put models in, by path seen from inside; of an aspect that is missing, nothing is known."""
     runs: dict[Run, None] = field(default_factory=dict)
+    conditions: dict[Condition, None] = field(default_factory=dict)
+    """What it, or what it hands its parameters to, asks of them."""
+    ways: dict[str, set[tuple[frozenset[Condition], Answer]]] = field(default_factory=dict)
+    """Whether it puts a model in training mode, by access path, and what must hold for that."""
     forwards: set[cst.CSTNode] = field(default_factory=set)
     """The forward passes that stand in it."""
     records: set[cst.CSTNode] = field(default_factory=set)
@@ -169,6 +173,7 @@ class FunctionKnowledge:
             (self.aliases, self.puts, self.holds, self.resets, self.keeps, self.origins, self.omitted),
             [(path, setting.answer) for table in self.settings.values() for path, setting in table.items()],
             [(place, value.gist()) for place, value in self.rebinds.items()],
+            (self.conditions, self.runs, self.ways),
         )
 
 
@@ -212,8 +217,8 @@ class Knowledge:
     """All that a name of a scope is ever bound to."""
     modules: set[str] = field(default_factory=set)
     """Access paths on which something is called that modules alone have."""
-    differentiated: set[cst.CSTNode] = field(default_factory=set)
-    """Forward passes whose result reaches ``backward`` in the function that runs them."""
+    differentiated: dict[cst.CSTNode, set[frozenset[Condition]]] = field(default_factory=dict)
+    """Forward passes whose result reaches ``backward`` in the function that runs them, and what must hold for that."""
     settings: ModelSettings = field(default_factory=no_settings)
     """What the module level leaves its models in."""
     is_of_tests: bool = False
@@ -241,6 +246,10 @@ class Knowledge:
             for node, each in self.classes.items()
         }
         return Knowledge(functions, classes, modules=set(self.modules))
+
+    def is_differentiated(self, run: cst.CSTNode, requires: frozenset[Condition]) -> None:
+        """The result of a forward pass reaches ``backward`` in the function that runs it, if all of this holds."""
+        self.differentiated.setdefault(run, set()).add(requires)
 
     def bind(self, scope: Definition | None, name: str, value: Abstract) -> None:
         """A name of a scope is bound once more."""

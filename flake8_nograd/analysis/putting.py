@@ -160,6 +160,8 @@ def mark(context: Context, aspect: Aspect, path: str, answer: Answer, where: Eva
     learning = context.learning()
     if learning is not None:
         learning.puts.setdefault((context.owner_of(path), aspect, path), NOT_SET)
+        if aspect is Aspect.TRAINING:
+            learning.ways.setdefault(path, set()).add((frozenset(context.here.requires), answer))
     owner = context.here.owner
     if owner is not None and path.split(".")[0] == "self":
         function = context.here.function

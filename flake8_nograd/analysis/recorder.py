@@ -10,6 +10,7 @@ from ..facts import (
     Assignment,
     Backward,
     Call,
+    Condition,
     Discarded,
     FileFacts,
     Forward,
@@ -73,6 +74,7 @@ class Surroundings:
     caught: tuple[str, ...] = ()
     branches: tuple[tuple[cst.BaseExpression, bool], ...] = ()
     """The conditions of the ``if`` statements around, and whether each holds here."""
+    requires: tuple[Condition, ...] = ()
 
 
 @dataclass(slots=True)

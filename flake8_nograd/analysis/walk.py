@@ -13,6 +13,7 @@ from ..facts import Discarded, Form, Kind, Loop, Purpose, Yield
 from ..grad import ANYTHING, KEEP, UNREACHED, Answer, Shift
 from .aspects import Aspect
 from .binding import Bindings
+from .conditions import asked as asked_of_parameters
 from .context import Context
 from .defining import Deferred, Definitions
 from .entering import enter, role_of
@@ -367,6 +368,9 @@ class Walk(cst.CSTVisitor):
         context.here.tests = (*tests, *asked)
         branches = context.here.branches
         context.here.branches = (*branches, (node.test, True))
+        requires = context.here.requires
+        where_true, where_false = asked_of_parameters(context, node.test)
+        context.here.requires = (*requires, *where_true)
         self._narrowed(node.test)
         if test.constant is not False or not isinstance(node.test, cst.Name):
             node.body.visit(self)
@@ -377,6 +381,7 @@ class Walk(cst.CSTVisitor):
         left = not after.reached and not _raises(node.body)
         context.state.become(before)
         context.here.branches = (*branches, (node.test, False))
+        context.here.requires = (*requires, *where_false)
         if node.orelse is not None:
             if isinstance(node.orelse, cst.If):
                 node.orelse.visit(self)
@@ -388,6 +393,12 @@ class Walk(cst.CSTVisitor):
         context.here.tests, context.here.branches = tests, branches
         if left:
             context.here.passed = tuple(dict.fromkeys((*context.here.passed, *asked)))
+        # Only one of them goes on below.
+        context.here.requires = (
+            *requires,
+            *(where_false if not after.reached else ()),
+            *(where_true if not context.state.reached else ()),
+        )
         context.state.become(context.state.join(after))
         if node.orelse is None:
             self._switched_either_way(node.test, after)
@@ -475,11 +486,11 @@ class Walk(cst.CSTVisitor):
         if final is not None:
             self.exits.append(final)
         self.tries.append((len(self.exits), context.state.fork()))
-        caught = context.here.caught
+        caught, requires = context.here.caught, context.here.requires
         types = [each.type for each in handlers if each.type is not None]
         context.here.caught = (*caught, *(path for each in types for path, _ in places_in(each)))
         body.visit(self)
-        context.here.caught = caught
+        context.here.caught, context.here.requires = caught, requires
         _, raised = self.tries.pop()
         if not handlers:
             # It goes on to the ``try`` around.
@@ -619,7 +630,7 @@ class Walk(cst.CSTVisitor):
     ) -> State:
         """Walk it; gives what is known at the end of each turn."""
         context = self.context
-        loops = context.here.loops
+        loops, requires = context.here.loops, context.here.requires
         context.here.loops = (*loops, loop)
         self.loop_exits.append(len(self.exits))
         head = after = context.state.fork()
@@ -627,6 +638,7 @@ class Walk(cst.CSTVisitor):
         context.recorder.quiet += 1
         for _ in range(3):
             context.state.become(head.fork())
+            context.here.requires = requires
             self.breaks.append([])
             turn()
             after = context.state.fork()
@@ -642,12 +654,13 @@ class Walk(cst.CSTVisitor):
         if self.thorough:
             context.state.become(head.fork())
             self.breaks.append([])
+            context.here.requires = requires
             turn()
             left = self.breaks.pop()
             after = context.state.fork()
             for each in left:
                 after = after.join(each)
-        context.here.loops = loops
+        context.here.loops, context.here.requires = loops, requires
         self.loop_exits.pop()
         frozen, turns = after.settings[Aspect.FROZEN], after.turns
         context.state.become(after if (endless and left) or runs else head.join(after))
@@ -795,6 +808,7 @@ class Walk(cst.CSTVisitor):
         here.function, here.owner, here.scopes = node, deferred.owner, deferred.scopes
         here.loops, here.switches, here.tests, here.passed, here.branches = (), (), (), (), ()
         here.idle, here.elsewhere, here.generators, here.body, here.caught = (), {}, (), node.body, ()
+        here.requires = ()
         enter(context, node, deferred.owner, known)
         if isinstance(node, cst.Lambda):
             here.statement = here.block = node

@@ -15,6 +15,7 @@ from ...grad import ANYTHING, KEEP, Answer
 from ..aspects import BUILT, NOT_SET, Aspect, Setting, root_of
 from ..changing import change_in_place, kept
 from ..collected import Arguments, contents, forwards_of, merge
+from ..conditions import NOTHING_KNOWN, Meets, met
 from ..context import Context
 from ..knowledge import Def, FunctionKnowledge, Run
 from ..putting import GROUPS, freeze, freeze_some, perhaps_rebound, put, put_elsewhere
@@ -81,27 +82,28 @@ class Functions:
         if callee.shift is not None:
             # torch.enable_grad()(attack)(x): the call is made under it.
             context.state.mode = outside.then(callee.shift)
-        self.rows.call(node, name, callee.bound or UNKNOWN, given, definition)
+        bound = 1 if callee.bound is not None else 0
+        paths = {} if learned is None else paths_inside(learned.parameters, bound, callee, given)
+        meets = NOTHING_KNOWN if known is None else met(context, known, bound, given, paths)
+        self.rows.call(node, name, callee.bound or UNKNOWN, given, definition, meets)
         context.state.mode = outside
         if learned is None:
             return UNKNOWN
         context.called(definition, shift=callee.shift or KEEP)
         self.rows.calls(known)
-        bound = 1 if callee.bound is not None else 0
-        paths = paths_inside(learned.parameters, bound, callee, given)
         self._hand_in(learned, bound, given)
         self._omitted(learned, bound, given)
         transfer(self.context, definition, paths)
         note_aliases(learned, bound, given)
         given = Arguments(list(given.positional), dict(given.keywords), given.starred, given.is_statement)
         if known is not None:
-            self.left_behind(node, known, bound, given, paths)
+            self.left_behind(node, known, bound, given, paths, meets)
         if known is None or known.returns is None:
             return Abstract(forwards=forwards_of(given.all()), made_at=node)
         if callee.shift is not None:
             # torch.no_grad()(step)(x): brings the mode back itself.
             context.state.mode = outside.then(callee.shift)
-        runs = self._runs(node, definition, callee, paths)
+        runs = self._runs(node, definition, callee, paths, meets)
         context.state.mode = outside
         if callee.shift is None:
             context.state.mode = left_by(known, outside)
@@ -174,7 +176,13 @@ class Functions:
                 change_in_place(self.context, old, partial(_perhaps, new))
 
     def left_behind(
-        self, node: cst.Call, known: FunctionKnowledge, bound: int, given: Arguments, paths: dict[str, str]
+        self,
+        node: cst.Call,
+        known: FunctionKnowledge,
+        bound: int,
+        given: Arguments,
+        paths: dict[str, str],
+        meets: Meets = NOTHING_KNOWN,
     ) -> None:
         """What a call changes, puts into containers, and binds names to, that are seen from here."""
         context = self.context
@@ -190,7 +198,10 @@ class Functions:
             if aspect is Aspect.FROZEN and handed is not None and handed.kind in {Kind.PARAMETER, Kind.PARAMETERS}:
                 self._went_through(handed, setting.answer)
             elif paths.get(root):
-                put(context, aspect, paths[root] + path[len(root) :], setting.answer, Evaluated.CALLEE)
+                answer = setting.answer
+                if answer is Answer.UNKNOWN and aspect is Aspect.TRAINING:
+                    answer = meets.decides(known.ways.get(path, ()))
+                put(context, aspect, paths[root] + path[len(root) :], answer, Evaluated.CALLEE)
         if given.starred and known.alters:
             left = reduce(or_, known.alters.values())
             for each in [part for handed in given.all() for part in contents(handed)]:
@@ -248,19 +259,27 @@ class Functions:
         if source:
             put(self.context, Aspect.FROZEN, source, frozen if whole else Answer.UNKNOWN, Evaluated.CALLEE)
 
-    def _runs(self, node: cst.Call, definition: Def, callee: Abstract, paths: dict[str, str]) -> bool:
-        """The forward passes that the callee runs for us."""
+    def _runs(self, node: cst.Call, definition: Def, callee: Abstract, paths: dict[str, str], meets: Meets) -> bool:
+        """The forward passes that the callee runs for us, and does not go back through itself."""
         context = self.context
         known = context.known.functions[definition]
         seen: dict[tuple[str, str], Run] = {}
         for run in known.runs:
-            if run.explicit or run.anchor in context.known.differentiated:
+            differentiated = context.known.differentiated.get(run.anchor, ())
+            left = [each for each in map(meets.left, differentiated) if each is not None]
+            if run.explicit or frozenset() in left:
                 continue
             root, dot, rest = run.path.partition(".")
             outside = paths.get(root)
             if outside is None and root in known.parameters:
                 continue
             path = (outside or root) + dot + rest
+            if left:
+                # Our own callers know whether it does.
+                self.rows.run_for_callers(node, replace(UNKNOWN, kind=Kind.MODEL, label=path), run.method)
+                for requires in left:
+                    context.learned.is_differentiated(node, requires)
+                continue
             seen.setdefault((path, run.method), run)
         name = definition.name.value if isinstance(definition, cst.FunctionDef) else ""
         is_plain = "self" not in paths or self._is_plain(callee.bound)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import libcst as cst
 
 from ... import naming, torch_classes
-from ...facts import Backward, Differentiation, Evaluated, Kind, Leaf, Loss, ModeSwitch, Purpose
+from ...facts import Backward, Condition, Differentiation, Evaluated, Kind, Leaf, Loss, ModeSwitch, Purpose
 from ...grad import Answer, GradMode
 from ..aspects import Aspect, Setting
 from ..changing import change_in_place
 from ..collected import Arguments, flat
+from ..conditions import flagged
 from ..context import Context
 from ..putting import freeze, put, put_unnamed
 from ..reading import path_of
@@ -83,8 +85,8 @@ class Gradients:
         """``model.eval()``, ``model.train(mode)``."""
         context = self.context
         answer = Answer.NO if name == "eval" else Answer.YES
+        flag = given.at(0, "mode") if name == "train" else None
         if name == "train":
-            flag = given.at(0, "mode")
             if flag is not None:
                 answer = flag.answer()
         elif given.all():
@@ -98,11 +100,23 @@ class Gradients:
             context.evidence(_of_chain(node))
         context.recorder.write(ModeSwitch(node, context.place(), receiver.fact(), answer))
         if receiver.label:
-            put(context, Aspect.TRAINING, receiver.label, answer)
+            flags = flagged(context, flag) if flag is not None and answer is Answer.UNKNOWN else ()
+            ways: list[tuple[tuple[Condition, ...], Answer]]
+            ways = [((each,), Answer.YES if each.holds else Answer.NO) for each in flags] or [((), answer)]
+            context.either([partial(self._put_where, receiver.label, *each) for each in ways])
         else:
             put_unnamed(context, Aspect.TRAINING, receiver, answer)
         kind = Kind.MODEL if receiver.kind is Kind.UNKNOWN else receiver.kind
         return replace(receiver, training=Setting(answer, Evaluated.HERE), kind=kind)
+
+    def _put_where(self, model: str, holds: tuple[Condition, ...], answer: Answer) -> Abstract:
+        """A model is put in a mode where something holds of parameters."""
+        here = self.context.here
+        requires = here.requires
+        here.requires = (*requires, *holds)
+        put(self.context, Aspect.TRAINING, model, answer)
+        here.requires = requires
+        return UNKNOWN
 
     def requires_grad(self, node: cst.Call, receiver: Abstract, given: Arguments) -> Abstract:
         """``x.requires_grad_(flag)``."""

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import libcst as cst
 
 from ... import naming, torch_api
-from ...facts import Call, Evaluated, Forward, Kind, Purpose
+from ...facts import Call, Evaluated, Forward, Kind, Passed, Purpose
 from ...grad import Answer, GradMode
 from ..collected import Arguments, forwards_of
+from ..conditions import NOTHING_KNOWN, Meets
 from ..context import Context
 from ..knowledge import Def, FunctionKnowledge, Run
 from ..value import Abstract
@@ -23,9 +24,15 @@ class Rows:
     context: Context
 
     def call(
-        self, node: cst.Call, name: str, receiver: Abstract, given: Arguments, function: Def | None = None
+        self,
+        node: cst.Call,
+        name: str,
+        receiver: Abstract,
+        given: Arguments,
+        function: Def | None = None,
+        meets: Meets = NOTHING_KNOWN,
     ) -> None:
-        """The row of a call."""
+        """The row of a call; of a function of the file with what it meets of the function's conditions."""
         learning = self.context.learning()
         if learning is not None and "assert" in name.rsplit(".", 1)[-1]:
             learning.asserts = True
@@ -40,6 +47,8 @@ class Rows:
                 tuple((key, each.fact()) for key, each in given.keywords.items()),
                 known.row if known is not None else None,
                 given.is_statement,
+                meets.fails,
+                tuple(map(Passed, meets.passes.keys(), meets.passes.values())),
             )
         )
 
@@ -89,8 +98,15 @@ class Rows:
             learning.enables |= learning.own.then(context.state.mode).of(GradMode.OFF) is GradMode.ON
         if graph is Answer.NO or (discarded and method not in {"__call__", "forward"}):
             return
+        self.run_for_callers(node, model, method)
+
+    def run_for_callers(self, node: cst.Call, model: Abstract, method: str) -> None:
+        """Who calls the function around runs the model by it, if it leaves grad mode as it is."""
+        context = self.context
+        learning = context.learning()
         if learning is None or not model.label:
             return
+        setting = context.training(model)
         shift = learning.own.then(context.state.mode)
         if shift.on is GradMode.ON and not shift.off & GradMode.ON:
             built = setting.where is Evaluated.CONSTRUCTOR and model.parameter is None and "." not in model.label
