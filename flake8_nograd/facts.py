@@ -417,7 +417,7 @@ LEAVING = frozenset({Purpose.RETURNED, Purpose.STORED, Purpose.YIELDED})
 class Use:
     """A use of a value that was computed from forward passes, or any that is added to a total.
 
-    A tensor that is returned, yielded or stored is used so, wherever it comes from, unless it surely has no graph.
+    A tensor that is returned, yielded or kept is used so, wherever it comes from, unless it surely has no graph.
     """
 
     anchor: Anchor
@@ -525,6 +525,9 @@ class Assignment:
     """Of the variable of a loop: whether anything below in the loop, or after it, reads more than its ``.grad``."""
     is_shared: bool = False
     """Whether another name holds the object that the target held."""
+    is_read_outside: bool = False
+    """Of a tensor, perhaps with a graph, that no forward pass gave, bound in a loop: whether anything outside of the
+    loop reads the name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from . import naming
 from .edits import NO_GRAD, Decorate, Edit, Fix, Wrap
 from .evaluation import needless, records
-from .facts import LEAVING, Anchor, FileFacts, Form, Forward, Function, Kind, Loop, Place, Purpose
+from .facts import LEAVING, Anchor, FileFacts, Form, Forward, Function, Kind, Loop, Place, Purpose, Value
 from .grad import Answer
 from .wanting import attacks_in, called_by, differentiates, functions_run_by, trains_on
 
@@ -120,6 +120,7 @@ def _means_something_else(facts: FileFacts, function: Function | None, loop: Loo
     )
 
 
+KEEPING = frozenset({Purpose.ACCUMULATED, Purpose.STORED})
 HAZARDS = frozenset(
     {
         ".register_hook",
@@ -166,6 +167,15 @@ def _turned_on_inside(
     )
 
 
+def _is_another(value: Value, anchors: set[Anchor]) -> bool:
+    """Whether a tensor, perhaps with a graph, comes from none of some forward passes."""
+    return (
+        value.kind in {Kind.TENSOR, Kind.PARAMETER}
+        and value.requires_grad is not Answer.NO
+        and not anchors & value.forwards
+    )
+
+
 def _safe(
     facts: FileFacts,
     forwards: list[Forward],
@@ -184,7 +194,8 @@ def _safe(
         return False
     run = {each.function for each in facts.calls if each.function is not None and holds(each.place)}
     run.update(function for each in facts.forwards if holds(each.place) for function in functions_run_by(each))
-    if any(_asks_for_mode(facts, each) for each in run | called_by(facts, run)):
+    run |= called_by(facts, run)
+    if any(_asks_for_mode(facts, each) for each in run):
         return False
     anchors = {each.anchor for each in facts.forwards if holds(each.place) or each in forwards}
     # What is added up is made in the region; another result may be a view of a weight, which nobody can
@@ -193,16 +204,24 @@ def _safe(
     for write in facts.writes:
         if anchors & write.target.forwards and write.target.label not in totals and not holds(write.place):
             return False
+        if holds(write.place) and any(_is_another(each, anchors) for each in (write.target, *write.sources)):
+            # It takes up graphs, and may be there for others when the region is done.
+            return False
+    for bound in facts.assignments if isinstance(edit, Wrap) else ():
+        if holds(bound.place) and _is_another(bound.value, anchors):
+            if bound.is_read_outside or bound.value.forwards or loop is None:
+                return False
     for use in facts.uses:
-        if not use.value.forwards and use.purpose in LEAVING and use.value.requires_grad is not Answer.NO:
-            if use.place.function is function or holds(use.place):
-                # Another tensor, perhaps of the region as well, that somebody may differentiate.
+        is_of_region = bool(anchors & use.value.forwards)
+        if use.purpose in LEAVING and use.value.requires_grad is not Answer.NO:
+            # It may be another tensor, but of the region as well, that somebody will differentiate.
+            if is_of_region or holds(use.place):
                 return False
-        if not anchors & use.value.forwards:
+        if use.purpose in KEEPING and _is_another(use.value, anchors):
+            if holds(use.place) or (use.place.function in run and use.purpose is Purpose.STORED):
+                return False
+        if not is_of_region:
             continue
-        if use.purpose in LEAVING:
-            if use.value.requires_grad is not Answer.NO:
-                return False
         if (
             use.purpose is Purpose.CALL
             and use.value.requires_grad is not Answer.NO

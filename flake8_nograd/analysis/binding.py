@@ -11,7 +11,7 @@ from ..grad import Answer
 from .collected import filled
 from .context import Context
 from .expressions import Expressions
-from .reading import is_read_after, operation_on, path_of, place_of, places_in
+from .reading import is_read_after, is_read_outside, operation_on, path_of, place_of, places_in
 from .switching import acting
 from .value import UNKNOWN, Abstract, replace, written
 
@@ -176,8 +176,17 @@ class Bindings:
                 not (isinstance(loop, Loop) and isinstance(loop.anchor, cst.For))
                 or is_read_after(loop.anchor, node, path, context.here.body),
                 any(each.holds(before) for name, each in context.state.names.items() if name != path),
+                self._is_read_outside(path, value),
             )
         )
+
+    def _is_read_outside(self, path: str, value: Abstract) -> bool:
+        """Whether a tensor that was computed in a loop, perhaps with a graph, is perhaps read outside of it."""
+        here = self.context.here
+        loop = here.loops[-1].anchor if here.loops else None
+        if value.kind is not Kind.TENSOR or value.requires_grad is Answer.NO or value.forwards:
+            return False
+        return isinstance(loop, cst.For | cst.While) and is_read_outside(loop, path, here.body)
 
     def _reads(self, source: cst.BaseExpression) -> tuple[Value, ...]:
         context = self.context

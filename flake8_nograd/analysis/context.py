@@ -93,7 +93,7 @@ class Context:
     ) -> None:
         """Something becomes of what a forward pass gave, or is added to a total, or a tensor leaves the function."""
         is_added = added is not None and (value.made_at is not None or value.kind is Kind.TENSOR)
-        leaves = purpose in LEAVING and value.kind is Kind.TENSOR and value.requires_grad is not Answer.NO
+        leaves = purpose in KEEPING and value.kind is Kind.TENSOR and value.requires_grad is not Answer.NO
         if value.forwards or is_added or leaves:
             if purpose is Purpose.GRADIENT:
                 learning = self.learning()
@@ -104,6 +104,8 @@ class Context:
             self.recorder.write(Use(node, self.place(), value.fact(), purpose, callee, into, added, item))
         for element in value.elements or ():
             self.use(element, node, purpose, callee=callee, into=into)
+        if value.item is not None and not value.forwards and purpose in KEEPING:
+            self.use(value.item, node, purpose, into=into)
 
     def operates(self, operands: list[Abstract], node: cst.CSTNode, operation: str) -> None:
         """A tensor is computed of what forward passes gave."""
@@ -327,7 +329,15 @@ class Context:
         if self.here.function is None:
             return False
         held = self.state.names.get(root)
-        return held is None or held.parameter is not None or root in self.here.elsewhere or root != path
+        return held is None or root in self.here.elsewhere or root != path or self.was_handed_in(held)
+
+    def was_handed_in(self, value: Abstract) -> bool:
+        """Whether it is the object of a parameter, changed in place or not."""
+        function = self.function()
+        if value.parameter is not None or function is None:
+            return value.parameter is not None
+        handed = (self.state.names.get(as_handed_in(position)) for position in range(len(function.parameters)))
+        return any(each is not None and value.identity & each.identity for each in handed)
 
     def rebinds(self, scope: Definition | None, name: str, value: Abstract) -> None:
         """The function at hand binds a name of another scope."""
@@ -457,6 +467,8 @@ class Context:
         return Role.NONE if known is None else known.role
 
 
+KEEPING = LEAVING | {Purpose.ACCUMULATED}
+"""What is used so is there afterwards."""
 NAMED = frozenset({Kind.MODEL, Kind.PARAMETER, Kind.PARAMETERS, Kind.TENSOR, Kind.DATA, Kind.UNKNOWN})
 """What may be changed in place, or put in a mode."""
 

@@ -181,6 +181,14 @@ def is_read_after(loop: cst.For, binding: cst.BaseSmallStatement, name: str, aro
     return reader.found
 
 
+def is_read_outside(loop: cst.For | cst.While, name: str, around: cst.CSTNode | None) -> bool:
+    """Whether what is around a loop reads a name when the loop is done, or as it begins anew."""
+    reader = _Reader(loop, name)
+    if around is not None:
+        around.visit(reader)
+    return reader.found
+
+
 class _Reader(cst.CSTVisitor):
     def __init__(self, binding: cst.CSTNode, name: str) -> None:
         super().__init__()
@@ -193,7 +201,7 @@ class _Reader(cst.CSTVisitor):
         """Do not enter the binding itself: what it reads is the old value. Of a loop, what its end runs is below."""
         if node is self.binding:
             self.below = True
-            if isinstance(node, cst.For) and node.orelse is not None:
+            if isinstance(node, cst.For | cst.While) and node.orelse is not None:
                 node.orelse.visit(self)
             return False
         return not self.found and super().on_visit(node)

@@ -86,7 +86,14 @@ def _check_recorded(
         for each in facts.forwards
         if lines.get(each.place.statement, 0) in region
     )
-    if not recorded or (not any(recorded) and (interrupted or (ended and not certain))):
+    # A forward pass of the file that runs no other is presumed to record, whatever it is given at each call.
+    inner = {each.place.function for each in facts.forwards}
+    presumed = any(
+        each.graph is Answer.UNKNOWN and each.runs and not inner.intersection(each.runs)
+        for each in facts.forwards
+        if lines.get(each.place.statement, 0) in region
+    )
+    if not recorded or (not any(recorded) and (interrupted or presumed or (ended and not certain))):
         return
     found.judged[code] += 1
     if not any(recorded):

@@ -42,8 +42,9 @@ def compare_fixes(
 
 
 def _records_itself(facts: FileFacts) -> bool:
-    """Whether a function turns gradients on itself: it records graphs of its own, whoever calls it."""
-    return any(each.form is Form.DECORATOR and each.enables is not Answer.NO for each in facts.switches)
+    """Whether a function turns gradients on itself, perhaps: it records graphs of its own, whoever calls it."""
+    own = (each for each in facts.switches if each.form is Form.DECORATOR or each.function is not None)
+    return any(each.enables is not Answer.NO for each in own)
 
 
 def _applied(

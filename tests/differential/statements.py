@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from .definitions import DEFINITIONS
 from .expressions import ExpressionWriter
+from .leaving import evaluation_with_others
 from .mistakes import MISTAKES
 from .scope import Callable_, Scope, Thing
 from .training import TRAINING, backward, guarded
@@ -683,5 +684,6 @@ _STATEMENTS: tuple[Statement, ...] = (
     *(match_block,) * 2,
     *(define,) * 12,
     *(train,) * 9,
+    *(evaluation_with_others,) * 4,
     *(mistake,) * 3,
 )

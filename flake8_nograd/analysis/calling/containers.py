@@ -28,7 +28,7 @@ class Containers:
         if name in {"append", "extend", "add", "insert", "appendleft", "update", "setdefault"}:
             for each in given.all():
                 context.escapes(each)
-            self.put_into(node, receiver, given.all())
+            self.put_into(node, receiver, self.taken_in(node, name, given))
             return NONE
         if name in REORDERING:
             self.put_into(node, receiver, [])
@@ -48,6 +48,13 @@ class Containers:
             return PLAIN
         self.rows.handed_on(node, f"{receiver.label}.{name}", given, known=True)
         return Abstract(forwards=receiver.forwards | forwards_of(given.all()))
+
+    def taken_in(self, node: cst.CSTNode, name: str, given: Arguments) -> list[Abstract]:
+        """What a method that fills a container puts into it: ``extend`` what is in another."""
+        if name not in {"extend", "update"}:
+            return given.all()
+        held = {Kind.CONTAINER, Kind.PARAMETERS}
+        return [self.item(node, each) if each.kind in held else each for each in given.all()]
 
     def put_into(self, node: cst.CSTNode, container: Abstract, values: list[Abstract]) -> None:
         """Something is stored in a container: under its name, and for those who see it from elsewhere."""

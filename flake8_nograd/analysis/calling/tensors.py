@@ -42,7 +42,7 @@ class Tensors:
                 if name in {"update", "add"}:
                     self.rows.handed_on(node, f"{receiver.label}.{name}", given)
                 else:
-                    self.containers.put_into(node, receiver, given.all())
+                    self.containers.put_into(node, receiver, self.containers.taken_in(node, name, given))
                 self.rows.call(node, f".{name}", receiver, given)
                 return Abstract(forwards=receiver.forwards | forwards_of(given.all()))
         if name in {"items", "values"} and receiver.kind is Kind.UNKNOWN:
@@ -137,6 +137,9 @@ class Tensors:
                 used,
             )
         )
+        if manner in {Manner.METHOD, Manner.OUT} and mode & GradMode.ON and context.outlives(target.label):
+            for each in sources:
+                context.use(each, node, Purpose.STORED, into=target.label)
         taint = forwards_of(sources)
         graphs = [] if manner is Manner.DATA else [each for each in flat(sources) if each.kind is not Kind.PLAIN]
 
