@@ -125,7 +125,7 @@ def _shared_with_training(each: Forward) -> bool:
     """Whether a condition decides between training and evaluation around the call, and not ``.eval()`` before it."""
     if each.training is Answer.NO and each.evaluated is Evaluated.HERE:
         return False
-    return any("train" in name.lower() or name.rsplit(".", 1)[-1] in FLAGS for name in each.place.tests)
+    return any(naming.mentions_training(name) or name.rsplit(".", 1)[-1] in FLAGS for name in each.place.tests)
 
 
 FLAGS = frozenset({"phase", "mode", "split", "stage", "optimizer", "is_train", "training", "train", "opt", "backward"})
@@ -435,7 +435,8 @@ def _trains(facts: FileFacts, loop: Loop, evaluated: tuple[Forward, ...]) -> boo
         and not naming.sounds_like_criterion(each.model.label)
     ]
     return any(records(each) and each.frozen is not Answer.YES for each in trained) or any(
-        loop in call.place.loops and ("train" in call.api.rsplit(".", 1)[-1] or differentiates(facts, call))
+        loop in call.place.loops
+        and (naming.mentions_training(call.api.rsplit(".", 1)[-1]) or differentiates(facts, call))
         for call in facts.calls
     )
 

@@ -367,9 +367,23 @@ def sounds_like_training_on(callee: str) -> bool:
     words = set(words_of(name))
     if not sounds_like_training(name) or "fit" in words or sounds_like_metric(callee):
         return False
+    if words_of(name)[0] == "on":
+        # callbacks.on_train_end(loss): an event that others hear of.
+        return False
     if words & (TRAINING_FUNCTION_WORDS - {"update"}):
         return True
     return bool(holder) and (sounds_like_model(holder) or sounds_like_training(holder))
+
+
+@cache
+def mentions_training(name: str) -> bool:
+    """Of a flag or a function: ``self.training``, ``is_train``, ``train_step``; not ``is_trained``, ``constraint``."""
+    words = [word for part in name.split(".") for word in words_of(part)]
+    return any("train" in word and not word.endswith("trained") and word not in NOT_OF_TRAINING for word in words)
+
+
+NOT_OF_TRAINING = table("strain strains constrain constrains constraint constraints restrain restraint restraints")
+"""Other words that have it in them."""
 
 
 KEPT_WORDS = table(

@@ -89,12 +89,17 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
     naming.sounds_like_training_on: (
         "agent.learn self.agent.update trainer.update learner.step_and_train model.train_model optimize train_step",
         "meter.update metric.update self.evaluator.update pca.fit update update_metrics print agent.act evaluate "
-        "self.train_acc.update train_accuracy self.training_metrics.update",
+        "callbacks.on_train_end self.handler.on_training_step_end self.train_acc.update train_accuracy "
+        "self.training_metrics.update",
     ),
     naming.sounds_like_training: (
         "train fit training_step train_epoch optimize finetune update_critic update is_training self.training "
         "train_and_evaluate pretrain",
         "evaluate validation_step test forward step evaluate_training_set update_metrics update_progress_bar strain _",
+    ),
+    naming.mentions_training: (
+        "train self.training is_train istrain do_training args.train_mode trainer.testing self.trainable pretrain",
+        "pretrained self.is_trained use_pretrained is_lua_trained_model constraint constrain strain restraints phase _",
     ),
     naming.sounds_like_bank: (
         "self.queue memory_bank self.feature_bank",

@@ -10,7 +10,7 @@ from ..facts import Form, Kind
 from ..grad import KEEP
 from .binding import Bindings
 from .context import Context
-from .entering import framework_mode, parameters_of
+from .entering import framework_mode, is_step_of_base, parameters_of
 from .expressions import Expressions
 from .knowledge import Def, FunctionKnowledge
 from .reading import path_of
@@ -95,9 +95,11 @@ class Definitions:
         )
         if isinstance(node, cst.FunctionDef) and isinstance(owner, cst.ClassDef):
             known.framework = framework_mode(context.learned.classes[owner], node.name.value)
+            known.is_step_of_base = is_step_of_base(context.learned.classes[owner], node.name.value)
         previous = context.learned.functions.get(node)
         if previous is not None:
             previous.framework = previous.framework or known.framework
+            previous.is_step_of_base = previous.is_step_of_base or known.is_step_of_base
             return previous
         context.learned.functions[node] = known
         return known

@@ -225,7 +225,9 @@ def framework_mode(known: ClassKnowledge, method: str) -> GradMode | None:
         return GradMode.NOT_ON
     if known.role is Role.AUTOGRAD_FUNCTION and method in torch_api.AUTOGRAD_FUNCTION_BACKWARDS:
         return GradMode.NOT_INFERENCE
-    if known.role is Role.NONE and known.has_a_base_elsewhere() and naming.sounds_like_evaluation_step(method):
-        # The class it is derived from calls it, and decides about gradients.
-        return GradMode.UNKNOWN
     return None
+
+
+def is_step_of_base(known: ClassKnowledge, method: str) -> bool:
+    """Whether a method is an evaluation step, which the class of another file that its own is derived from may call."""
+    return known.role is Role.NONE and known.has_a_base_elsewhere() and naming.sounds_like_evaluation_step(method)

@@ -60,6 +60,8 @@ class FunctionKnowledge:
     escapes: bool = False
     framework: GradMode | None = None
     """The modes a framework calls it under."""
+    is_step_of_base: bool = False
+    """Whether the class of another file that its own is derived from may call it: nobody in the file does, perhaps."""
     arguments: dict[int, Abstract] = field(default_factory=dict)
     origins: dict[int, frozenset[Place]] = field(default_factory=dict)
     """By which other names what its parameters hold may be reached."""
@@ -359,6 +361,9 @@ def _start(each: FunctionKnowledge) -> tuple[GradMode, Guard]:
     nested = each.parent is not None or isinstance(each.node, cst.Lambda)
     if each.framework is not None:
         return each.framework, Guard.FRAMEWORK
+    if each.is_step_of_base and not each.callers:
+        # The class it is derived from decides about gradients.
+        return GradMode.UNKNOWN, Guard.FRAMEWORK
     if each.escapes and nested:
         # A function within another is often handed to what turns gradients off; a caller in the file shows its mode.
         return GradMode.UNKNOWN, Guard.ELSEWHERE if not each.callers else Guard.CALLERS
