@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import naming
+from . import naming, torch_classes
 from .edits import NO_GRAD, Decorate, Edit, Fix, Wrap
 from .evaluation import needless, records
 from .facts import LEAVING, Anchor, FileFacts, Form, Forward, Function, Kind, Loop, Place, Purpose, Value
@@ -148,6 +148,12 @@ def _asks_for_mode(facts: FileFacts, function: Function) -> bool:
     )
 
 
+def _builds_a_transformer(facts: FileFacts) -> bool:
+    """Whether the file has a model of torch's that gives something else without gradients, where there is padding."""
+    classes = {call.api for call in facts.calls} | {base for each in facts.classes for base in each.bases}
+    return not classes.isdisjoint(torch_classes.FAST_WITHOUT_GRADIENTS)
+
+
 def _covers(edit: Edit, function: Function | None, loop: Loop | None, statement: Anchor, place: Place) -> bool:
     """Whether what stands at a place will run under no-grad."""
     if isinstance(edit, Decorate):
@@ -191,6 +197,8 @@ def _safe(
 
     if any(each.training is not Answer.NO for each in forwards):
         # Judged by name: what nobody puts in evaluation mode may differentiate inside, as models do that give forces.
+        return False
+    if _builds_a_transformer(facts):
         return False
     run = {each.function for each in facts.calls if each.function is not None and holds(each.place)}
     run.update(function for each in facts.forwards if holds(each.place) for function in functions_run_by(each))

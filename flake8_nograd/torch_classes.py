@@ -56,6 +56,12 @@ SAVING_MODULES: frozenset[str] = within(
 )
 """Modules that save their input itself for the backward pass, when their weights require gradients."""
 
+FAST_WITHOUT_GRADIENTS: frozenset[str] = within("torch.nn", "Transformer TransformerEncoder TransformerEncoderLayer")
+"""Modules that take another way in evaluation mode without gradients, and give zeros where their input is padding.
+
+Truth: tests/truth/test_rules.
+"""
+
 SAVING_OPERATIONS: frozenset[str] = (
     table("* / @ ** [] mul multiply div divide true_divide matmul mm bmm mv dot pow maximum minimum einsum")
     | table("gather index_select masked_fill masked_select")

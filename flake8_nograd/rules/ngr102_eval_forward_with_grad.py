@@ -42,7 +42,8 @@ Fix safety:
     Safe when the result ends as a value (`.item()`, `argmax`, `.numpy()`).
     Unsafe when a tensor with a graph leaves the function, since its caller
     might differentiate it, and where a `forward` or helper of the file asks for
-    the mode (`torch.is_grad_enabled()`) or hooks into a result.
+    the mode (`torch.is_grad_enabled()`) or hooks into a result, or the file has
+    an `nn.TransformerEncoder`, which gives zeros for padding without gradients.
 
 When to silence it:
 

@@ -233,6 +233,20 @@ def test_a_graph_costs_nothing_but_memory_and_time() -> None:
     assert all(torch.equal(model(x), out) for (x, _), out in zip(data, expected, strict=True))
 
 
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_an_encoder_of_torch_gives_zeros_for_padding_without_gradients() -> None:
+    """Whoever averages over all positions gets another result under no-grad."""
+    encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 1).eval()
+    x = torch.randn(2, 5, 8)
+    padding = torch.tensor([[False] * 5, [False] * 3 + [True] * 2])
+    with_gradients = encoder(x, src_key_padding_mask=padding)
+    with torch.no_grad():
+        without = encoder(x, src_key_padding_mask=padding)
+    assert torch.allclose(with_gradients[~padding], without[~padding], atol=1e-5)
+    assert without[padding].eq(0).all()
+    assert not with_gradients[padding].eq(0).any()
+
+
 def test_nothing_is_recorded_when_nothing_requires_gradients() -> None:
     model = perceptron().eval().requires_grad_(False)
     x = torch.ones(4, 8)
