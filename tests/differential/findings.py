@@ -16,6 +16,8 @@ from .running import Run
 
 SAVED = "Inference tensors cannot be saved for backward"
 """What a forward pass may raise only while it records a graph."""
+AUGMENTED = re.compile(r"[-+*/]=")
+"""What it does to something of which nothing is known, is not known: it may be a number."""
 FREEZES = re.compile(r"requires_grad_\(\w|\.requires_grad = (?!True)")
 """NGR301 is silent on weights of models, by its choice, in files that freeze some."""
 
@@ -38,12 +40,12 @@ def compare_findings(
         if rule.code == "NGR201":
             _check_no_graph(found, line, finding.also, lines, runs)
         elif rule.code == "NGR301":
-            _check_leaf(found, line, runs)
+            _check_leaf(found, facts, lines, line, runs)
         elif rule.code in {"NGR101", "NGR102"}:
             place = source.range_of(finding.anchor)
             _check_recorded(found, rule.code, facts, lines, range(place.line, place.end_line + 1), runs)
     _check_backwards_missed(found, facts, lines, runs, places)
-    _check_writes_missed(found, facts, lines, runs, places)
+    _check_writes_missed(found, source, facts, lines, runs, places)
 
 
 def _check_no_graph(found: Comparison, line: int, also: object, lines: Lines, runs: list[Run]) -> None:
@@ -60,9 +62,12 @@ def _check_no_graph(found: Comparison, line: int, also: object, lines: Lines, ru
         )
 
 
-def _check_leaf(found: Comparison, line: int, runs: list[Run]) -> None:
+def _check_leaf(found: Comparison, facts: FileFacts, lines: Lines, line: int, runs: list[Run]) -> None:
     failed = any(done.failures.get(line) for done in runs)
     completed = any(done.completed(line) > 0 for done in runs)
+    certain = any(each.place.grad is GradMode.ON for each in facts.writes if lines.get(each.place.statement, 0) == line)
+    if not failed and not certain and not _all_called(facts, lines, runs):
+        return  # It raises for some caller, which the runs have not come to.
     found.judged["NGR301"] += failed or completed
     if completed and not failed:
         found.wrong.append(Wrong("NGR301", f"line {line}", "a leaf changed in place", "it does not fail"))
@@ -75,9 +80,7 @@ def _check_recorded(
     recorded = [each for done in runs for number in region for each in done.forwards.get(number, [])]
     # A run that an error ended has not come to all callers, nor one with a condition that never holds: then what
     # is so for each of them can be judged.
-    calls = [lines.get(each.place.statement, 0) for each in facts.calls if each.function is not None]
-    ended = any(done.error is not None for done in runs)
-    ended |= any(not any(done.lines[line] for done in runs) for line in calls)
+    ended = not _all_called(facts, lines, runs)
     interrupted = any(done.raised[number] for done in runs for number in region)
     # In a function that is called there: what would have been recorded is refused.
     interrupted |= any(SAVED in message for _, message in _failed(runs))
@@ -86,10 +89,13 @@ def _check_recorded(
         for each in facts.forwards
         if lines.get(each.place.statement, 0) in region
     )
-    # A forward pass of the file that runs no other is presumed to record, whatever it is given at each call.
+    # A forward pass of the file that runs no other is presumed to record, whatever it is given at each call; so is a
+    # model that some way has frozen, and some way has not.
     inner = {each.place.function for each in facts.forwards}
+    freezes = bool(FREEZES.search(found.program.text))
     presumed = any(
-        each.graph is Answer.UNKNOWN and each.runs and not inner.intersection(each.runs)
+        (each.graph is Answer.UNKNOWN and each.runs and not inner.intersection(each.runs))
+        or (freezes and each.frozen is Answer.UNKNOWN)
         for each in facts.forwards
         if lines.get(each.place.statement, 0) in region
     )
@@ -98,6 +104,13 @@ def _check_recorded(
     found.judged[code] += 1
     if not any(recorded):
         found.wrong.append(Wrong(code, f"line {region[0]}", "a graph is recorded", "none is"))
+
+
+def _all_called(facts: FileFacts, lines: Lines, runs: list[Run]) -> bool:
+    """Whether the runs have come to all calls of functions of the program."""
+    calls = [lines.get(each.place.statement, 0) for each in facts.calls if each.function is not None]
+    ended = any(done.error is not None for done in runs)
+    return not ended and all(any(done.lines[line] for done in runs) for line in calls)
 
 
 def _check_backwards_missed(
@@ -131,7 +144,7 @@ def _is_cut(row: Backward) -> bool:
 
 
 def _check_writes_missed(
-    found: Comparison, facts: FileFacts, lines: Lines, runs: list[Run], places: dict[str, set[int]]
+    found: Comparison, source: Source, facts: FileFacts, lines: Lines, runs: list[Run], places: dict[str, set[int]]
 ) -> None:
     known = {lines.get(each.place.statement, 0): each for each in facts.writes}
     for line, message in _failed(runs):
@@ -142,7 +155,8 @@ def _check_writes_missed(
         found.failures["NGR301"] += 1
         found.foreseen["NGR301"] += speaks
         if row is None:
-            found.wrong.append(Wrong("write", f"line {line}", "nothing", "it fails"))
+            if not AUGMENTED.search(source.line(line)):
+                found.wrong.append(Wrong("write", f"line {line}", "nothing", "it fails"))
         elif _is_a_leaf(row) and not speaks and not _may_be_frozen(found, row):
             found.wrong.append(Wrong("NGR301", f"line {line}", "nothing", "the write fails, by known facts"))
 
