@@ -209,6 +209,9 @@ def _safe(
     # What is added up is made in the region; another result may be a view of a weight, which nobody can
     # use any more once it is changed: truth test test_a_view_made_under_no_grad_cannot_be_used_after_a_change.
     totals = {use.into for use in facts.uses if use.purpose is Purpose.ACCUMULATED and anchors & use.value.forwards}
+    if any(call.api == ".requires_grad_" and anchors & call.receiver.forwards for call in facts.calls):
+        # It raises on what has a graph, and does not on what has none.
+        return False
     for write in facts.writes:
         if anchors & write.target.forwards and write.target.label not in totals and not holds(write.place):
             return False
