@@ -62,6 +62,8 @@ class Walk(cst.CSTVisitor):
         self.breaks: list[list[State]] = []
         self.exits: list[Shift | PerhapsBack | cst.Finally | str] = []
         """What happens to grad mode on the way out: a mode that a ``with`` brings back, a ``finally``, a stack."""
+        self.dead = False
+        """Whether nothing comes here: what is returned is not."""
         self.loop_exits = [0]
         """How many of them stand around the body of each loop."""
         self.waiting: list[tuple[FunctionKnowledge, int, Shift]] = []
@@ -84,18 +86,18 @@ class Walk(cst.CSTVisitor):
     def block(self, node: Block) -> None:
         """The statements of a block."""
         here = self.context.here
-        outside, statement, idle = here.block, here.statement, here.idle
+        outside, statement, idle, dead = here.block, here.statement, here.idle, self.dead
         here.block = node
         for each in node.body:
             if not self.context.state.reached:
                 # Dead code still has functions and imports that the rest refers to.
-                self.context.state.reached = True
+                self.context.state.reached = self.dead = True
             here.statement = each
             each.visit(self)
             self._may_raise()
             for manager, depth, mode in self.waiting:
                 manager.stirred |= self._unwound(depth) != mode
-        here.block, here.statement, here.idle = outside, statement, idle
+        here.block, here.statement, here.idle, self.dead = outside, statement, idle, dead
 
     def _may_raise(self) -> None:
         """What is known here, is in the handlers of the ``try`` around."""
@@ -186,7 +188,7 @@ class Walk(cst.CSTVisitor):
         learning = context.learning()
         if learning is not None and value.kind is Kind.FUNCTION and value.shift is not None and not value.definitions:
             learning.wraps = value.shift
-        if learning is not None and not learning.is_generator:
+        if learning is not None and not learning.is_generator and not self.dead:
             learning.returns = value if learning.returns is None else learning.returns | value
             self._leave(learning)
         context.state.reached = False
@@ -803,7 +805,7 @@ class Walk(cst.CSTVisitor):
         known = context.known.functions.get(node)
         learning = context.learned.functions[node]
         learning.leaves = UNREACHED
-        self.exits, self.loop_exits, self.tries, self.waiting = [], [0], [], []
+        self.exits, self.loop_exits, self.tries, self.waiting, self.dead = [], [0], [], [], False
         context.state = State()
         here.function, here.owner, here.scopes = node, deferred.owner, deferred.scopes
         here.loops, here.switches, here.tests, here.passed, here.branches = (), (), (), (), ()

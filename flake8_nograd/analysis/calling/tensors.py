@@ -13,7 +13,7 @@ from ..changing import change_in_place
 from ..collected import Arguments, flat, forwards_of
 from ..context import Context
 from ..putting import freeze
-from ..value import PLAIN, UNKNOWN, Abstract, computed, detached, replace, rescaled, written
+from ..value import PLAIN, UNKNOWN, Abstract, computed, detached, is_perhaps_of_inference, replace, rescaled, written
 from .containers import Containers
 from .functions import Functions
 from .rows import Rows
@@ -61,7 +61,7 @@ class Tensors:
                 result = replace(result, is_view=receiver.is_view, made_under=receiver.made_under)
                 if receiver.kind is Kind.PARAMETER:
                     result = replace(result, kind=Kind.PARAMETER)
-                if mode & GradMode.INFERENCE or (receiver.is_inference & Answer.YES and receiver.leaf is not None):
+                if mode & GradMode.INFERENCE or is_perhaps_of_inference(receiver):
                     result = result | receiver
                 freeze(context, receiver, result.requires_grad)
                 change_in_place(context, receiver, lambda value: replace(result, label=value.label))
