@@ -12,6 +12,7 @@ from .aspects import is_part, root_of
 from .collected import merge
 from .context import Context, as_handed_in
 from .knowledge import Place
+from .state import mutated
 from .value import Abstract, Definition, replace
 
 ANY_TENSOR = (
@@ -39,6 +40,8 @@ def change_in_place(
     changes_for_others(context, {*changed, target.label}, alter)
     for scope, name in target.held:
         _changes_elsewhere(context, scope, name, target, replace(alter(target), forwards=target.forwards))
+        for other, value, after in _found_changed(context, scope, name, alter, written=written):
+            _changes_elsewhere(context, scope, other, value, after)
     for each in context.here.generators:
         taken = context.learned.functions[each].taken
         left = replace(alter(target).elsewhere(), label="")
@@ -52,9 +55,9 @@ def change_in_place(
             left = replace(alter(target), parameter=None, identity=frozenset(), label="")
             context.rebinds(owner, path, left)
             context.learned.bind(owner, path, left)
-        for position in range(len(learning.parameters)):
-            value = state.names.get(as_handed_in(position))
-            if value is not None and (value.identity & target.identity or as_handed_in(position) in changed):
+        for position in range(len(learning.parameters) + 1):  # the last one for what is gathered in ``*args``
+            handed = state.names.get(as_handed_in(position))
+            if handed is not None and (handed.identity & target.identity or as_handed_in(position) in changed):
                 learning.altered.add(position)
 
 
@@ -87,6 +90,21 @@ def stored_by(context: Context, paths: set[str]) -> Iterator[tuple[cst.ClassDef,
     for (owner, name), places in context.known.stored.items():
         if any(_leads_there(context, paths, place) for place in places):
             yield owner, name
+
+
+def _found_changed(
+    context: Context, scope: Definition | None, name: str, alter: Callable[[Abstract], Abstract], *, written: bool
+) -> Iterator[tuple[str, Abstract, Abstract]]:
+    """The other names of a scope that may hold the object that one does, with what they may hold now."""
+    names = context.known.bindings.get(scope, {})
+    held = names.get(name)
+    if held is None or not held.identity:
+        return
+    shares = held.identity | held.views if written else held.identity
+    for other, value in names.items():
+        after = value if other == name else mutated(value, held, shares, alter, named=False)
+        if after is not value:
+            yield other, value, value | after
 
 
 def _leads_there(context: Context, paths: set[str], place: Place) -> bool:

@@ -363,8 +363,16 @@ class Context:
             value = known | learned if known is not None and learned is not None else known or learned
             if value is not None:
                 value = of_another_function(value)
-                return replace(value, parameter=None, identity=frozenset(), held=frozenset({(scope, name)}))
+                value = replace(value, parameter=None, identity=frozenset(), held=frozenset({(scope, name)}))
+                return self._perhaps_frozen_since(value)
         return None
+
+    def _perhaps_frozen_since(self, value: Abstract) -> Abstract:
+        """A parameter that a name of another scope holds, of a model that something here has frozen, or trained."""
+        setting = self.frozen_of(value.source) if value.kind is Kind.PARAMETER else NOT_SET
+        return (
+            replace(value, requires_grad=value.requires_grad | setting.answer.opposite()) if setting.is_set else value
+        )
 
     def named(self, value: Abstract, path: str) -> Abstract:
         """A value under the name it is reached by, with what the file says of that name."""

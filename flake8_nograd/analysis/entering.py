@@ -36,6 +36,11 @@ def enter(context: Context, node: Def, owner: cst.ClassDef | None, known: Functi
     for extra in (node.params.star_arg, node.params.star_kwarg):
         if isinstance(extra, cst.Param):
             state.names[extra.name.value] = Abstract(kind=Kind.CONTAINER)
+    rest = known.arguments.get(len(parameters)) if known is not None else None
+    if isinstance(node.params.star_arg, cst.Param) and rest is not None:
+        item = replace(rest, parameter=None, identity=frozenset({node.params.star_arg}), label="")
+        state.names[node.params.star_arg.name.value] = Abstract(kind=Kind.CONTAINER, item=item)
+        state.names[as_handed_in(len(parameters))] = item
     registered = context.learned.functions.get(node)
     method = owner is not None and registered is not None and registered.owner is owner
     if method and parameters and owner is not None and "staticmethod" not in known_decorators(registered):

@@ -294,7 +294,10 @@ class Expressions:
                 context.takes(base, base.elements[number], node)
                 return base.elements[number]
         if len(keys) == 1 and keys[0].constant == "params" and _is_group(base):
-            return Abstract(kind=Kind.PARAMETERS, item=parameter_of(node, GROUPS, Answer.UNKNOWN), label=label)
+            item = parameter_of(node, GROUPS, Answer.UNKNOWN)
+            if context.known.freezes:
+                item = replace(item, requires_grad=Answer.UNKNOWN)
+            return Abstract(kind=Kind.PARAMETERS, item=item, label=label)
         if base.kind is Kind.PARAMETERS:
             return self.calls.containers.item(node, base)
         if base.kind is Kind.STATE:

@@ -8,7 +8,7 @@ import libcst as cst
 
 from ..facts import Evaluated, Kind
 from ..grad import Answer
-from .aspects import NOT_SET, Aspect, Setting, is_part, setting_of, some_part
+from .aspects import NOT_SET, Aspect, Setting, is_part, root_of, setting_of, some_part
 from .changing import changes_for_others, stored_by
 from .context import Context
 from .value import UNKNOWN, Abstract, Definition, replace
@@ -152,6 +152,17 @@ def put_elsewhere(context: Context, owner: Definition | None, aspect: Aspect, pa
     """A function that is called here has put a model in a mode, which is a variable of a function around both."""
     if owner is context.owner_of(path):
         put(context, aspect, path, setting.answer, Evaluated.CALLEE)
+        return
+    # A function that another one made, of what that was handed.
+    maker = context.known.functions.get(owner) if not isinstance(owner, cst.ClassDef) and owner is not None else None
+    root = root_of(path)
+    if maker is None or root not in maker.parameters:
+        return
+    for scope, name in maker.origins.get(maker.parameters.index(root), ()):
+        outer = name + path[len(root) :]
+        if scope is context.owner_of(name) and not isinstance(scope, cst.ClassDef):
+            before = setting_of(context.state.settings[aspect], outer)
+            put(context, aspect, outer, setting.answer | before.answer, Evaluated.NOT)
 
 
 def mark(context: Context, aspect: Aspect, path: str, answer: Answer, where: Evaluated = Evaluated.HERE) -> None:

@@ -101,7 +101,7 @@ class State:
         changed = []
         shares = target.identity | target.views if written else target.identity
         for name, value in self.names.items() if target.identity else ():
-            after = _mutated(value, target, shares, change, named=name == target.label)
+            after = mutated(value, target, shares, change, named=name == target.label)
             if after is not value:
                 changed.append(name)
                 self.names[name] = after
@@ -122,7 +122,7 @@ class State:
                 del table[name]
 
 
-def _mutated(
+def mutated(
     value: Abstract,
     target: Abstract,
     shares: frozenset[cst.CSTNode],
@@ -133,12 +133,12 @@ def _mutated(
     """What a value is after an object was changed that it may be, or hold, or share its numbers with."""
     # What is in it first: a list may be put into itself.
     if value.elements is not None:
-        elements = tuple(_mutated(each, target, shares, change, named=False) for each in value.elements)
+        elements = tuple(mutated(each, target, shares, change, named=False) for each in value.elements)
         if any(new is not old for new, old in zip(elements, value.elements, strict=True)):
             value = replace(value, elements=elements)
     if value.item is not None:
         # One of several.
-        item = _mutated(value.item, target, shares, change, named=False)
+        item = mutated(value.item, target, shares, change, named=False)
         value = value if item is value.item else replace(value, item=value.item | item)
     if value.identity & target.identity:
         certain = value.identity == target.identity and (named or len(value.identity) == 1)

@@ -123,6 +123,9 @@ class Functions:
         for position, each in named:
             if given.starred or position >= len(parameters):
                 self.context.escapes(each)
+                if not given.starred:
+                    # ``*args`` gathers it.
+                    merge(learned.arguments, len(parameters), each)
                 continue
             merge(learned.arguments, position, each)
             self._also(learned, position, each)
@@ -207,6 +210,10 @@ class Functions:
             for each in [part for handed in given.all() for part in contents(handed)]:
                 change_in_place(context, each, partial(_perhaps, left))
         for position, value in known.alters.items():
+            if position == len(known.parameters):
+                for each in given.positional[position - bound :]:
+                    change_in_place(context, each, partial(_perhaps, value))
+                continue
             key = known.parameters[position]
             handed = given.at(position - bound, key)
             if handed is None:
@@ -229,6 +236,7 @@ class Functions:
                 self.containers.put_into(node, container, [value])
         for (scope, name), value in known.rebinds.items():
             self._changed_elsewhere(name, value, given)
+            self._changed_by_made(scope, name, value)
             if scope is not context.here.scopes[0]:
                 context.rebinds(scope, name, value)
             elif name in context.state.names:
@@ -244,6 +252,24 @@ class Functions:
             if alias in names:
                 names[alias] = _perhaps(left, names[alias])
         given.positional[:] = [_perhaps(left, each) if each.label == name else each for each in given.positional]
+
+    def _changed_by_made(self, maker: Definition | None, parameter: str, left: Abstract) -> None:
+        """A function that another one made has perhaps changed what that was handed."""
+        context = self.context
+        known = None if maker is None or isinstance(maker, cst.ClassDef) else context.known.functions.get(maker)
+        if known is None or parameter not in known.parameters:
+            return
+        for scope, name in known.origins.get(known.parameters.index(parameter), ()):
+            if not isinstance(scope, cst.ClassDef) and scope is context.owner_of(name):
+                change_in_place(context, context.lookup(name), partial(_perhaps, left))
+
+    def runs_now(self, node: cst.Call, definition: Def) -> None:
+        """A function of the file is called without arguments, by what it is handed to: the closure of an optimizer."""
+        if definition in self.context.learned.functions:
+            transfer(self.context, definition, {})
+        known = self.context.known.functions.get(definition)
+        if known is not None:
+            self.left_behind(node, known, 0, Arguments([], {}), {})
 
     def applied(self, definition: Def, model: Abstract) -> None:
         """A function of the file is called with each part of a model, and the model: ``model.apply(freeze)``."""

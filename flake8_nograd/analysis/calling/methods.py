@@ -122,6 +122,7 @@ class Methods:
             for definition in each.definitions:
                 if not isinstance(definition, cst.ClassDef):
                     self.context.called(definition, shift=ENABLE_GRAD)
+                    self.functions.runs_now(node, definition)
         return PLAIN
 
 
