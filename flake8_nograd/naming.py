@@ -84,8 +84,8 @@ FEATURE_WORDS = table("feature features feat feats")
 FEATURE_MODEL_WORDS = table("extractor encoder net network")
 """``feature_extractor``, ``feat_net``: here what a model gives says which model it is."""
 
-_MODEL_FUSED = re.compile(r"^(?:net|model)[a-z]?$|^[a-z]*[a-z](?:net|model)$")
-"""``netg``, ``resnet``, ``mymodel``."""
+_MODEL_FUSED = re.compile(r"^(?:net|model)[a-z]?$|^[a-z]*[a-z](?:net|model|rnn|cnn|mlp|vae)$")
+"""``netg``, ``resnet``, ``mymodel``, ``textcnn``; an LSTM may give what is packed."""
 _NOT_FUSED = table("internet magnet cabinet ethernet subnet planet dotnet inet telnet botnet sonnet bonnet")
 
 
