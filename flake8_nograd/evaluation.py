@@ -34,6 +34,7 @@ from .wanting import (
     asks_for_gradients_of_others,
     asks_for_version,
     attacks_in,
+    callees_of_asking,
     callees_of_differentiating,
     differentiated_passes,
     differentiates,
@@ -269,11 +270,14 @@ def _collects(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         function is not None
         and naming.sounds_like_predicting(function.name)
         and not function.is_filled_in
-        and function not in callees_of_differentiating(facts)
+        and function not in callees_of_asking(facts)
         and is_called(each)
         and each.via is None
         and any(use.purpose is Purpose.ACCUMULATED and "." not in use.into for use in uses)
-        and all(use.purpose in {Purpose.VALUE, Purpose.ACCUMULATED, Purpose.RETURNED} for use in uses)
+        and all(
+            use.purpose in {Purpose.VALUE, Purpose.ACCUMULATED, Purpose.RETURNED} or use.place.function is not function
+            for use in uses
+        )
         and any(
             value.kind in {Kind.LOADER, Kind.PLAIN} or naming.sounds_like_dataset(value.label)
             for value in gone_through(each)

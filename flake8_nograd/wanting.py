@@ -92,10 +92,14 @@ def _calls_of(facts: FileFacts) -> dict[Function, set[Function]]:
 @lru_cache(maxsize=1)  # of the file at hand
 def differentiating(facts: FileFacts) -> frozenset[Function]:
     """The functions that ask for gradients or attack, or call one that does, however many calls away."""
+    return _with_callers(facts, _asking(facts))
+
+
+def _asking(facts: FileFacts) -> set[Function]:
+    """The functions that ask for gradients or attack themselves."""
     found = {each.place.function for each in facts.backwards if each.place.function is not None}
     found |= {each.place.function for each in facts.calls if each.place.function is not None and _is_attack(each)}
-    found |= {each for each in facts.functions if each.reads_graph}
-    return _with_callers(facts, found)
+    return found | {each for each in facts.functions if each.reads_graph}
 
 
 def _with_callers(facts: FileFacts, found: set[Function]) -> frozenset[Function]:
@@ -159,6 +163,12 @@ def _asks(facts: FileFacts, function: Function, fails: frozenset[Condition], abo
 def callees_of_differentiating(facts: FileFacts) -> frozenset[Function]:
     """The functions that are called, however many calls away, by one that asks for gradients."""
     return called_by(facts, differentiating(facts))
+
+
+@lru_cache(maxsize=1)  # of the file at hand
+def callees_of_asking(facts: FileFacts) -> frozenset[Function]:
+    """The functions that are called, however many calls away, by one that asks for gradients itself."""
+    return called_by(facts, _asking(facts))
 
 
 def called_by(facts: FileFacts, functions: Collection[Function]) -> frozenset[Function]:

@@ -15,7 +15,7 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
         "netG_A2B model_without_ddp text_encoder_2 resnet18 resnet mymodel model.module vae unet actor_critic model2 "
         "model_engine self._model best_model models['gen'] self.esrnn fastrcnn textcnn cvae mlp",
         "model_name model_path model_config models_dir model_cfg net_params model_fn build_model get_model load_model "
-        "G MODEL Net ResNet internet magnet congruent encoder_outputs decoder_input generator_loss critic_optimizer actor_lr "
+        "G MODEL Net ResNet internet magnet encoder_outputs decoder_input generator_loss critic_optimizer actor_lr "
         "modules optimizer x loss ema_decay policy_grad is_model module_list model_to_save_path _",
     ),
     naming.sounds_like_preparation: (
