@@ -42,6 +42,7 @@ from .wanting import (
     differentiating,
     functions_run_by,
     hands_on_a_loss,
+    hooking_in,
     is_asked_for,
     is_handed_to_attack,
     needs_gradients,
@@ -380,7 +381,7 @@ def _gives_predictions(facts: FileFacts, each: Forward, uses: list[Use]) -> bool
 def _is_for_nothing_else(facts: FileFacts, each: Forward) -> bool:
     """Whether the very model that was put in evaluation mode is run, and the file hooks into no module."""
     put = any(switch.model.label == each.model.label for switch in facts.mode_switches)
-    return put and not any(call.api[1:] in torch_api.FORWARD_HOOK_REGISTRARS for call in facts.calls)
+    return put and not hooking_in(facts)
 
 
 def _is_forward(function: Function) -> bool:

@@ -7,7 +7,7 @@ from .edits import NO_GRAD, Decorate, Edit, Fix, Wrap
 from .evaluation import needless, records
 from .facts import LEAVING, Anchor, FileFacts, Form, Forward, Function, Kind, Loop, Place, Purpose, Value
 from .grad import Answer
-from .wanting import attacks_in, called_by, differentiates, functions_run_by, trains_on
+from .wanting import attacks_in, called_by, differentiates, functions_run_by, hooking_in, trains_on
 
 COMPILED = ("torch.jit.script", "torch.jit.export", "torch.jit.script_method", "numba.jit")
 
@@ -148,6 +148,11 @@ def _asks_for_mode(facts: FileFacts, function: Function) -> bool:
     )
 
 
+def _keeps_what_it_gives(function: Function) -> bool:
+    """Whether a decorator hands out again what a function gave before: ``@lru_cache``."""
+    return any(naming.sounds_like_cache(name) for name in function.decorators)
+
+
 def _builds_a_transformer(facts: FileFacts) -> bool:
     """Whether the file has a model of torch's that gives something else without gradients, where there is padding."""
     classes = {call.api for call in facts.calls} | {base for each in facts.classes for base in each.bases}
@@ -198,12 +203,12 @@ def _safe(
     if any(each.training is not Answer.NO for each in forwards):
         # Judged by name: what nobody puts in evaluation mode may differentiate inside, as models do that give forces.
         return False
-    if _builds_a_transformer(facts):
+    if _builds_a_transformer(facts) or hooking_in(facts):
         return False
     run = {each.function for each in facts.calls if each.function is not None and holds(each.place)}
     run.update(function for each in facts.forwards if holds(each.place) for function in functions_run_by(each))
     run |= called_by(facts, run)
-    if any(_asks_for_mode(facts, each) for each in run):
+    if any(_asks_for_mode(facts, each) or _keeps_what_it_gives(each) for each in run):
         return False
     anchors = {each.anchor for each in facts.forwards if holds(each.place) or each in forwards}
     # What is added up is made in the region; another result may be a view of a weight, which nobody can

@@ -183,12 +183,16 @@ def called_by(facts: FileFacts, functions: Collection[Function]) -> frozenset[Fu
     return frozenset(found)
 
 
+def hooking_in(facts: FileFacts) -> list[Call]:
+    """The calls that hook something into forward passes, which takes what it wants of each, with its graph."""
+    return [call for call in facts.calls if call.api[1:] in torch_api.FORWARD_HOOK_REGISTRARS]
+
+
 def differentiates_in_hooks(facts: FileFacts) -> bool:
     """Whether what the file hooks into modules asks for gradients, in the middle of a forward pass."""
     hooked = {
         each.label.rpartition(".")[2]
-        for call in facts.calls
-        if call.api[1:] in torch_api.FORWARD_HOOK_REGISTRARS
+        for call in hooking_in(facts)
         for each in (*call.arguments, *(value for _, value in call.keywords))
     }
     going_back = {each.place.function for each in facts.backwards if each.place.function is not None}
