@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import naming, torch_classes
+from . import naming, torch_api, torch_classes
 from .edits import NO_GRAD, Decorate, Edit, Fix, Wrap
 from .evaluation import needless, records
 from .facts import LEAVING, Anchor, FileFacts, Form, Forward, Function, Kind, Loop, Place, Purpose, Value
@@ -148,9 +148,9 @@ def _asks_for_mode(facts: FileFacts, function: Function) -> bool:
     )
 
 
-def _keeps_what_it_gives(function: Function) -> bool:
-    """Whether a decorator hands out again what a function gave before: ``@lru_cache``."""
-    return any(naming.sounds_like_cache(name) for name in function.decorators)
+def _may_keep_what_it_gives(function: Function) -> bool:
+    """Whether a decorator may hand out again what a function gave before: ``@lru_cache``."""
+    return not torch_api.KEEPING_NOTHING.issuperset(function.decorators)
 
 
 def _builds_a_transformer(facts: FileFacts) -> bool:
@@ -208,7 +208,7 @@ def _safe(
     run = {each.function for each in facts.calls if each.function is not None and holds(each.place)}
     run.update(function for each in facts.forwards if holds(each.place) for function in functions_run_by(each))
     run |= called_by(facts, run)
-    if any(_asks_for_mode(facts, each) or _keeps_what_it_gives(each) for each in run):
+    if any(_asks_for_mode(facts, each) or _may_keep_what_it_gives(each) for each in run):
         return False
     anchors = {each.anchor for each in facts.forwards if holds(each.place) or each in forwards}
     # What is added up is made in the region; another result may be a view of a weight, which nobody can

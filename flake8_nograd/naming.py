@@ -54,14 +54,6 @@ def sounds_like_environment(name: str) -> bool:
     return any(_any(words_of(part)[-1:], ENVIRONMENT_WORDS) for part in name.split("."))
 
 
-CACHE_WORDS = table("cache cached caching memo memoize memoized memoise")
-
-
-def sounds_like_cache(name: str) -> bool:
-    """Of a decorator: ``functools.lru_cache``, ``cached_property``, ``memory.cache``."""
-    return _any(words_of(name), CACHE_WORDS)
-
-
 # --- Models ---------------------------------------------------------------------------
 
 MODEL_WORDS = table("""

@@ -166,6 +166,18 @@ https://docs.monai.io/en/stable/inferers.html#sliding-window-inference-function
 SETTING_DECORATORS: frozenset[str] = table("torch.optim.optimizer._use_grad_for_differentiable")
 """Decorators that set grad mode by an option: off in an optimizer's ``step``, unless it is ``differentiable``."""
 
+KEEPING_NOTHING: frozenset[str] = (
+    frozenset(SWITCHES)
+    | table("""
+        staticmethod classmethod property abc.abstractmethod contextlib.contextmanager typing.no_type_check
+        typing.override typing_extensions.override typing.overload
+    """)
+    | within("torch", "autocast compile jit.export jit.ignore jit.unused jit.script jit.script_method")
+    | within("torch.amp", "autocast custom_fwd custom_bwd")
+    | within("torch.cuda.amp", "autocast custom_fwd custom_bwd")
+)
+"""Decorators whose function gives what it computes anew at each call, and that keep nothing of it."""
+
 SELF_GUARDED_CALLABLES: frozenset[str] = table("""
     transformers.pipeline ignite.engine.create_supervised_evaluator
     torch.optim.swa_utils.update_bn

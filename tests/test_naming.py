@@ -26,10 +26,6 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
         "auxiliary_param get_params parameters arch_parameters getParams",
         "parameterize parametrized predict param_count encode forward _",
     ),
-    naming.sounds_like_cache: (
-        "functools.lru_cache functools.cache cached_property memory.cache memoize",
-        "torch.no_grad staticmethod property cachet memory.store cache.clear _",
-    ),
     naming.sounds_like_question: (
         "is_available torch.cuda.is_available self.has_cuda can_autocast should_freeze isEnabled",
         "autocast no_grad inference_mode nullcontext is visible island has eval_mode this_is _",

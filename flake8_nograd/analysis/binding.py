@@ -62,7 +62,9 @@ class Bindings:
             data = isinstance(node.target, cst.Attribute) and node.target.attr.value == "data"
             manner = Manner.DATA if data else Manner.AUGMENTED
             self.expressions.calls.tensors.write(node, target, manner, operation, [value])
-        context.use(value, node, Purpose.ACCUMULATED, into=path, added=node.value)
+        # ``outputs += [out]`` goes on with the same list.
+        is_kept = value.kind is Kind.CONTAINER and context.outlives(path)
+        context.use(value, node, Purpose.STORED if is_kept else Purpose.ACCUMULATED, into=path, added=node.value)
         if not path:
             return
         result = context.marked(self._augmented(node, target, value))

@@ -204,6 +204,9 @@ class Expressions:
         if name == "grad_fn" or (name == "requires_grad" and base.forwards):
             context.walks_graph()
             context.use(base, node, Purpose.VALUE, callee=name)
+        if name == "backward" and base.forwards:
+            # Somebody else will call it.
+            context.use(base, node, Purpose.GRADIENT)
         if name in PLAIN_ATTRIBUTES:
             return PLAIN
         if name == "grad":

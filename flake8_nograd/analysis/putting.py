@@ -148,10 +148,10 @@ def alias(context: Context, name: str, path: str) -> None:
             mark(context, aspect, name + part[len(path) :], held.answer)
 
 
-def put_elsewhere(context: Context, owner: Definition | None, aspect: Aspect, path: str, setting: Setting) -> None:
+def put_elsewhere(context: Context, owner: Definition | None, aspect: Aspect, path: str, answer: Answer) -> None:
     """A function that is called here has put a model in a mode, which is a variable of a function around both."""
     if owner is context.owner_of(path):
-        put(context, aspect, path, setting.answer, Evaluated.CALLEE)
+        put(context, aspect, path, answer, Evaluated.CALLEE)
         return
     # A function that another one made, of what that was handed.
     maker = context.known.functions.get(owner) if not isinstance(owner, cst.ClassDef) and owner is not None else None
@@ -162,7 +162,7 @@ def put_elsewhere(context: Context, owner: Definition | None, aspect: Aspect, pa
         outer = name + path[len(root) :]
         if scope is context.owner_of(name) and not isinstance(scope, cst.ClassDef):
             before = setting_of(context.state.settings[aspect], outer)
-            put(context, aspect, outer, setting.answer | before.answer, Evaluated.NOT)
+            put(context, aspect, outer, answer | before.answer, Evaluated.NOT)
 
 
 def mark(context: Context, aspect: Aspect, path: str, answer: Answer, where: Evaluated = Evaluated.HERE) -> None:

@@ -56,9 +56,10 @@ Fix safety:
     raises without gradients. Of a model in evaluation mode it is taken that it does
     not, unless something read of its results is named for it (`out["forces"]`), or
     its class is in the file and does. Unsafe also where a `forward` or helper of the
-    file asks for the mode (`torch.is_grad_enabled()`), hooks into a result, or keeps
-    what it gives (`@lru_cache`); and where the file hooks into forward passes, or has
-    an `nn.TransformerEncoder`, which gives zeros for padding without gradients.
+    file asks for the mode (`torch.is_grad_enabled()`), hooks into a result, or has
+    a decorator that may keep results (`@lru_cache`); and where the file hooks into
+    forward passes, or has an `nn.TransformerEncoder`, which gives zeros for padding
+    without gradients.
     The fix is always `no_grad`, never `inference_mode`, whose tensors cannot be used
     in autograd afterwards.
 

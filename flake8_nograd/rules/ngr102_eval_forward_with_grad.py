@@ -42,9 +42,10 @@ Fix safety:
     Safe when the result ends as a value (`.item()`, `argmax`, `.numpy()`).
     Unsafe when a tensor with a graph leaves the function, since its caller
     might differentiate it, and where a `forward` or helper of the file asks for
-    the mode (`torch.is_grad_enabled()`), hooks into a result, or keeps what it
-    gives (`@lru_cache`); and where the file hooks into forward passes, or has an
-    `nn.TransformerEncoder`, which gives zeros for padding without gradients.
+    the mode (`torch.is_grad_enabled()`), hooks into a result, or has a decorator
+    that may keep results (`@lru_cache`); and where the file hooks into forward
+    passes, or has an `nn.TransformerEncoder`, which gives zeros for padding without
+    gradients.
 
 When to silence it:
 

@@ -194,16 +194,16 @@ class Functions:
                 freeze_some(context)
                 continue
             root = root_of(path)
+            answer = setting.answer
+            if answer is Answer.UNKNOWN and aspect is Aspect.TRAINING:
+                answer = meets.decides(known.ways.get(path, ()))
             if owner is not known.node:
-                put_elsewhere(context, owner, aspect, path, setting)
+                put_elsewhere(context, owner, aspect, path, answer)
                 continue
             handed = given.at(known.parameters.index(root) - bound, root) if root in known.parameters else None
             if aspect is Aspect.FROZEN and handed is not None and handed.kind in {Kind.PARAMETER, Kind.PARAMETERS}:
                 self._went_through(handed, setting.answer)
             elif paths.get(root):
-                answer = setting.answer
-                if answer is Answer.UNKNOWN and aspect is Aspect.TRAINING:
-                    answer = meets.decides(known.ways.get(path, ()))
                 put(context, aspect, paths[root] + path[len(root) :], answer, Evaluated.CALLEE)
         if given.starred and known.alters:
             left = reduce(or_, known.alters.values())
