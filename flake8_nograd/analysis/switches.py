@@ -216,7 +216,7 @@ class Switches:
                 return KEEP
             context.escapes(replace(value, kind=Kind.FUNCTION))
             context.framework_calls(value, GradMode.UNKNOWN)
-            return value.shift
+            return KEEP if self._is_generator(node) else value.shift
         for definition in value.definitions:
             if not isinstance(definition, cst.ClassDef):
                 known = context.known.functions.get(definition)
@@ -224,10 +224,15 @@ class Switches:
                     # What it makes of the function is called wherever that is.
                     context.escapes(known.returns)
                 if known is not None and known.wraps is not None:
-                    return known.wraps
+                    return KEEP if self._is_generator(node) else known.wraps
                 if known is not None:
                     return KEEP
         return ANYTHING if naming.sounds_like_no_grad(name) else KEEP
+
+    def _is_generator(self, node: cst.FunctionDef) -> bool:
+        """Whether a call of a function makes a generator, which runs when its decorators have left their modes."""
+        known = self.context.known.functions.get(node)
+        return known is not None and known.is_generator
 
     def decorator(
         self,

@@ -123,6 +123,8 @@ class Abstract(NamedTuple):
     puts: frozenset[Put] = frozenset()
     """Of a context manager."""
     is_all_cut: bool = False
+    is_perhaps_foreign: bool = False
+    """Of a model: whether its class may be another than those of the file that it may be of."""
 
     def fact(self) -> Value:
         """As the facts show it."""
@@ -255,6 +257,7 @@ class Abstract(NamedTuple):
             is_all_cut=self.is_all_cut and other.is_all_cut,
             lazy=self.lazy if self.lazy and other.lazy and self.lazy.node is other.lazy.node else None,
             puts=_either_puts(self.puts, other.puts),
+            is_perhaps_foreign=_is_perhaps_foreign(self, other),
         )
 
 
@@ -269,6 +272,12 @@ def _either_kind(one: Abstract, other: Abstract) -> Kind:
     if kinds <= {Kind.TENSOR, Kind.PARAMETER, Kind.DATA}:
         return Kind.TENSOR
     return Kind.UNKNOWN
+
+
+def _is_perhaps_foreign(one: Abstract, other: Abstract) -> bool:
+    """``model = Net() if small else torchvision.models.resnet50()``."""
+    differs = one.kind is other.kind is Kind.MODEL and bool(one.definitions) is not bool(other.definitions)
+    return differs or one.is_perhaps_foreign or other.is_perhaps_foreign
 
 
 def _either_api(one: Abstract, other: Abstract) -> frozenset[str]:

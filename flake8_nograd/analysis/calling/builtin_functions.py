@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
 import libcst as cst
 
@@ -63,7 +65,10 @@ class BuiltinFunctions:
             lazy = next((each.lazy for each in given.positional if each.lazy is not None), None)
             return Abstract(kind=Kind.CONTAINER, label=label, item=tupled(items), lazy=lazy)
         if name == "dict":
-            return Abstract(kind=Kind.CONTAINER, forwards=forwards_of(given.all()))
+            values = [] if given.positional or given.starred else list(given.keywords.values())
+            forwards, identity = forwards_of(given.all()), frozenset({node})
+            content = reduce(or_, values) if values else None
+            return Abstract(kind=Kind.CONTAINER, item=content, forwards=forwards, identity=identity)
         if name in {"sum", "max", "min", "abs", "round"}:
             if first is not None and first.kind not in COLLECTIONS:
                 context.consumes(first, node)

@@ -32,8 +32,9 @@ class Containers:
             return NONE
         if name in REORDERING:
             self.put_into(node, receiver, [])
+        held = receiver.item or replace(UNKNOWN, forwards=receiver.forwards)
         if name == "items":
-            item = receiver.item or UNKNOWN
+            item = held
             return Abstract(
                 kind=Kind.CONTAINER, item=Abstract(kind=Kind.CONTAINER, elements=(PLAIN, item)), forwards=item.forwards
             )
@@ -43,7 +44,7 @@ class Containers:
             # Another container, with the same in it.
             return replace(receiver, elements=None, label="", identity=frozenset({node}))
         if name in {"get", "pop"}:
-            return replace(UNKNOWN if receiver.kind is Kind.STATE else receiver.item or UNKNOWN, label="")
+            return replace(UNKNOWN if receiver.kind is Kind.STATE else held, label="")
         if name == "keys":
             return PLAIN
         self.rows.handed_on(node, f"{receiver.label}.{name}", given, known=True)

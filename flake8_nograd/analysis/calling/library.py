@@ -67,7 +67,7 @@ class Library:
         if last in {"deepcopy", "copy"} and given.positional:
             copied = context.settled(given.positional[0])
             if last == "deepcopy":
-                copied = _new(copied, mode)
+                copied = _new(node, copied, mode)
             return replace(copied, label="", identity=frozenset({node}), forwards=frozenset())
         if name in {"typing.cast", "typing_extensions.cast"} and len(given.positional) > 1:
             return given.positional[1]  # The very object: its name stays.
@@ -150,10 +150,10 @@ class Library:
         return Abstract(forwards=forwards_of(given.all()), made_under=mode, made_at=node, identity=frozenset({node}))
 
 
-def _new(copied: Abstract, mode: GradMode) -> Abstract:
+def _new(node: cst.Call, copied: Abstract, mode: GradMode) -> Abstract:
     """What is copied with all its tensors, which belong to the mode they are copied in."""
-    if copied.kind is Kind.MODEL:
-        return replace(copied, made_under=mode)
+    if copied.kind in {Kind.MODEL, Kind.UNKNOWN}:
+        return replace(copied, made_under=mode, made_at=node)
     if copied.kind not in {Kind.PARAMETER, Kind.TENSOR}:
         return copied
     inference = Answer.YES if mode is GradMode.INFERENCE else Answer.UNKNOWN

@@ -43,7 +43,8 @@ class Models:
             self.hand_in(forward, model, given)
         inputs = given.all()
         needs = Answer.YES if any(_differentiable_input(each) for each in inputs) else Answer.NO
-        graph = Answer.UNKNOWN if known is None else _graph(known)
+        several = len(owners) > 1 or model.is_perhaps_foreign
+        graph = Answer.UNKNOWN if known is None or several else _graph(known)
         # Nothing is recorded of inference tensors alone.
         alone = model.made_under is GradMode.INFERENCE and all(each.is_inference is Answer.YES for each in inputs)
         if definition is None and alone and inputs:
@@ -75,8 +76,11 @@ class Models:
             context.meets(node, "forward", inputs)
         for each in inputs:
             context.escapes(each)
-        if len(owners) > 1:
-            # One of several modules of the file.
+        if several:
+            # One of several modules of the file, or another.
+            for forward in dict.fromkeys(definitions):
+                left = context.known.functions.get(forward)
+                context.state.mode |= left_by(left, outside) if left is not None else outside
             return self._result(node, replace(model, kind=Kind.UNKNOWN), name, inputs)
         if known is not None and known.returns is not None:
             context.state.mode = left_by(known, context.state.mode)
