@@ -344,6 +344,12 @@ def sounds_like_running(name: str) -> bool:
 
 
 @cache
+def sounds_like_inferer(name: str) -> bool:
+    """``self.inferer``: an object of MONAI, which runs the model it is handed under the mode of its caller."""
+    return words_of(name)[-1:] == ("inferer",) and not sounds_like_class(name)
+
+
+@cache
 def sounds_like_forward(name: str) -> bool:
     """``forward_features``, ``model_forward``: a pass that its callers differentiate, or do not."""
     return "forward" in words_of(name)

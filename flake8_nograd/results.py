@@ -137,7 +137,7 @@ def is_pass(each: Forward) -> bool:
 
     So is ``model.validation_step(batch)`` in a loop, and what torch or MONAI run of a model they are handed.
     """
-    if each.method in torch_api.RUNNING_FUNCTIONS:
+    if each.method in torch_api.RUNNING_FUNCTIONS or naming.sounds_like_inferer(each.method):
         return True
     if each.place.loops and naming.sounds_like_evaluation_step(each.method):
         return True

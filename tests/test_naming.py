@@ -97,6 +97,10 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
         "train_and_evaluate pretrain",
         "evaluate validation_step test forward step evaluate_training_set update_metrics update_progress_bar strain _",
     ),
+    naming.sounds_like_inferer: (
+        "inferer self.inferer val_inferer self.sliding_window_inferer",
+        "SlidingWindowInferer inference infer inferer_type inferred _",
+    ),
     naming.mentions_training: (
         "train self.training is_train istrain do_training args.train_mode trainer.testing self.trainable pretrain",
         "pretrained self.is_trained use_pretrained is_lua_trained_model constraint constrain strain restraints phase _",

@@ -23,6 +23,7 @@ from .calling.rows import Rows
 from .calling.tensors import Tensors
 from .collected import Arguments
 from .context import Context
+from .reading import path_of
 from .value import UNKNOWN, Abstract, computed, replace
 
 
@@ -154,7 +155,9 @@ class Calls:
             model = Abstract(label=name, training=callee.training)
             return self.models.forward(node, model, "__call__", given)
         self.rows.call(node, name, UNKNOWN, given)
-        behind = self.rows.handed_on(node, name, given)
+        maker = path_of(callee.made_at.func) if isinstance(callee.made_at, cst.Call) else ""
+        # What an object differentiates, the name of its class tells, where its own does not.
+        behind = self.rows.handed_on(node, maker if naming.sounds_like_attack(maker) else name, given)
         return Abstract(forwards=behind, made_under=context.mode(), made_at=node, identity=frozenset({node}))
 
     def _makes(self, name: str, given: Arguments) -> bool:

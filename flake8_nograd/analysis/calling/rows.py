@@ -129,6 +129,7 @@ class Rows:
         models = [each for each in given.all() if each.kind is Kind.MODEL or naming.sounds_like_model(each.label)]
         behind = forwards_of(given.all())
         runner = name in torch_api.RUNNING_FUNCTIONS or naming.sounds_like_running(name)
+        runner |= naming.sounds_like_inferer(name)
         runs = len(models) == 1 and models[0].kind is Kind.MODEL and runner
         if known or given.is_statement or not runs:
             return behind
