@@ -33,9 +33,14 @@ def freeze(context: Context, parameter: Abstract, requires: Answer) -> None:
     ):
         return
     # One of several: ``net.weight``.
+    turns = context.state.turns.get(path)
     put(context, Aspect.FROZEN, path, Answer.UNKNOWN)
+    if turns is not None and turns[0] is None:
+        return
     if parameter.turn in [loop.anchor for loop in context.here.loops] and parameter.turn is not None:
         context.state.turns[path] = parameter.turn, frozen
+    else:
+        context.state.turns.pop(path, None)
 
 
 def freeze_some(context: Context) -> None:
@@ -187,8 +192,12 @@ def note(context: Context, aspect: Aspect, path: str, answer: Answer, where: Eva
         del table[name]
     table[path] = Setting(answer, where)
     if aspect is Aspect.FROZEN:
-        for turn in [turn for turn in context.state.turns if turn == path or is_part(turn, path)]:
+        for turn in [turn for turn in context.state.turns if is_part(turn, path)]:
             del context.state.turns[turn]
+        if any(each.iterates.kind is Kind.PARAMETERS for each in context.here.loops):
+            context.state.turns[path] = None, Answer.UNKNOWN
+        else:
+            context.state.turns.pop(path, None)
         for name, value in context.state.names.items():
             context.state.names[name] = _with(value, path, answer)
         context.learned.freezes |= answer is not Answer.NO

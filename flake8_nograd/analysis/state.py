@@ -12,6 +12,8 @@ from ..grad import ANYTHING, KEEP, Answer, Shift
 from .aspects import ModelSettings, Setting, is_part, no_settings, setting_of
 from .value import Abstract, Leaving, replace
 
+Turns = dict[str, tuple[cst.CSTNode | None, Answer]]
+
 
 @dataclass(slots=True)
 class State:
@@ -23,8 +25,11 @@ class State:
     """By access path: ``model``, ``self.net``."""
     settings: ModelSettings = field(default_factory=no_settings)
     """What models were put in."""
-    turns: dict[str, tuple[cst.CSTNode, Answer]] = field(default_factory=dict)
-    """Models whose parameters a loop goes through, by access path: whether those that it has reached are frozen."""
+    turns: Turns = field(default_factory=dict)
+    """Models whose parameters a loop goes through, by access path: whether those that it has reached are frozen.
+
+    ``None`` instead of the loop, where something has frozen or trained a model as a whole meanwhile.
+    """
     reached: bool = True
     outer: dict[str, Abstract] = field(default_factory=dict)
     """What names that are not of this function hold in branches that do not bind them; one for all branches."""
@@ -62,7 +67,7 @@ class State:
             mode,
             names,
             {aspect: self._joined(table, other, other.settings[aspect]) for aspect, table in self.settings.items()},
-            {**_halfway(other.turns), **_halfway(self.turns), **dict(self.turns.items() & other.turns.items())},
+            _met(self.turns, other.turns),
             outer=self.outer,
         )
 
@@ -148,9 +153,13 @@ def mutated(
     return value
 
 
-def _halfway(turns: dict[str, tuple[cst.CSTNode, Answer]]) -> dict[str, tuple[cst.CSTNode, Answer]]:
-    """What only one way has done to the parameters that a loop reaches."""
-    return {path: (loop, Answer.UNKNOWN) for path, (loop, _) in turns.items()}
+def _met(one: Turns, other: Turns) -> Turns:
+    """What only one way has done to the parameters that a loop reaches, is done perhaps."""
+    met = dict(one.items() & other.items())
+    for path, (loop, _) in {**other, **one}.items():
+        meanwhile = None in (one.get(path, (loop,))[0], other.get(path, (loop,))[0])
+        met.setdefault(path, (None if meanwhile else loop, Answer.UNKNOWN))
+    return met
 
 
 def unstacked(stack: Abstract, left: Shift) -> Shift:

@@ -280,6 +280,9 @@ class Functions:
 
     def _went_through(self, handed: Abstract, frozen: Answer) -> None:
         """A function of the file was given parameters of a model, and has frozen or trained each, or some."""
+        if handed.kind is Kind.PARAMETER:
+            freeze(self.context, handed, frozen.opposite())
+            return
         whole = handed.kind is Kind.PARAMETERS and handed.source
         source = handed.source or (handed.item.source if handed.item is not None else "")
         if source:

@@ -152,6 +152,9 @@ class Tensors:
         if requires is not target.requires_grad:
             freeze(context, target, requires)
         change_in_place(context, target, change, written=True)
+        if operation == ".data =" and target.label and sources[0].is_inference is not Answer.NO:
+            # The weight of a model is made anew wherever it is read.
+            context.state.hold(target.label, change(target), target)
 
 
 def _past_autograd(node: cst.CSTNode) -> tuple[cst.CSTNode, cst.CSTNode] | None:
