@@ -101,7 +101,10 @@ def put(context: Context, aspect: Aspect, path: str, answer: Answer, where: Eval
 
     target = context.state.names.get(path)
     if target is not None:
-        _put_within(context, aspect, target, Setting(answer, where))
+        for name in _put_within(context, aspect, target, Setting(answer, where)):
+            if name not in names and setting_of(table, name).is_set and target.label != name:
+                # What it was made of, or what was made of it.
+                mark(context, aspect, name, answer | setting_of(table, name).answer, Evaluated.NOT)
 
 
 def put_unnamed(context: Context, aspect: Aspect, model: Abstract, answer: Answer) -> None:
@@ -116,7 +119,11 @@ def put_unnamed(context: Context, aspect: Aspect, model: Abstract, answer: Answe
 
 def _put_within(context: Context, aspect: Aspect, model: Abstract, setting: Setting) -> list[str]:
     """Those that hold a model find it in something; gives their names."""
-    return context.state.mutate(model, lambda value: value.put(aspect, setting) if value.kind is Kind.MODEL else value)
+
+    def change(value: Abstract) -> Abstract:
+        return value.put(aspect, setting) if value.kind is Kind.MODEL else value
+
+    return context.state.mutate(model, change, written=bool(model.views))
 
 
 def perhaps_rebound(context: Context, name: str, model: Abstract) -> None:

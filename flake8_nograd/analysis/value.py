@@ -114,7 +114,10 @@ class Abstract(NamedTuple):
     held: frozenset[tuple[Definition | None, str]] = frozenset()
     """The attributes of classes, and the names of other scopes, that this object comes from."""
     views: frozenset[cst.CSTNode] = frozenset()
-    """The identities of the tensors that it is a view of: autograd treats them as one."""
+    """The identities of the tensors that it is a view of: autograd treats them as one.
+
+    Of a model, those of the models that it was made of.
+    """
     turn: cst.CSTNode | None = None
     """Of a parameter: the loop that reaches each of its model's parameters in turn, and this one now."""
     releafed: cst.CSTNode | None = None

@@ -8,7 +8,7 @@ from ... import torch_api, torch_classes, torch_operations
 from ...facts import Cut, Kind, Leaf, Loss, Purpose
 from ...grad import Answer, GradMode
 from ..aspects import BUILT, NOT_SET
-from ..collected import Arguments
+from ..collected import Arguments, contents
 from ..context import Context
 from ..value import Abstract, computed, replace, was_computed
 
@@ -34,6 +34,7 @@ def made(context: Context, node: cst.Call, name: str, given: Arguments) -> Abstr
             made_at=node,
             # What is loaded may be in evaluation mode; what is built is not.
             training=BUILT if name.startswith("torch.nn.") else NOT_SET,
+            views=_parts(given),
         )
     if torch_classes.makes_optimizer(name):
         return Abstract(kind=Kind.OPTIMIZER, identity=frozenset({node}))
@@ -56,6 +57,12 @@ def made(context: Context, node: cst.Call, name: str, given: Arguments) -> Abstr
             releafed=_releafed(node, name, given.at(0)) if requires is Answer.YES else None,
         )
     return None
+
+
+def _parts(given: Arguments) -> frozenset[cst.CSTNode]:
+    """The models that another is made of: ``nn.Sequential(encoder, head)``."""
+    parts = [each for held in given.all() for each in (held, *contents(held)) if each.kind is Kind.MODEL]
+    return frozenset[cst.CSTNode]().union(*(each.identity for each in parts))
 
 
 def _inference_of(context: Context, content: Abstract | None) -> Answer:
