@@ -54,6 +54,8 @@ class Methods:
             if receiver.kind is Kind.SCALER and name in {"scale", "unscale"} and given.positional:
                 return replace(given.positional[0], label="")
             return Abstract(forwards=behind, made_at=node)
+        if receiver.kind is Kind.UNKNOWN and _encodes(receiver, name, given):
+            return self.models.forward(node, replace(UNKNOWN, label=path, training=receiver.training), name, given)
         return self.tensors.method(node, receiver, name, given)
 
     def _protocol(self, node: cst.Call, receiver: Abstract, name: str, given: Arguments) -> Abstract | None:
@@ -130,3 +132,19 @@ STATE_OF_MODEL = Abstract(
     kind=Kind.TENSOR, requires_grad=Answer.NO, is_leaf=Answer.YES, api="torch.nn.Module.state_dict"
 )
 """One of the weights and buffers in the state of a model; that of an optimizer has dictionaries in it."""
+
+
+def _encodes(receiver: Abstract, name: str, given: Arguments) -> bool:
+    """Whether what nothing but its name says to be a model encodes data: ``model.encode_image(images)``.
+
+    Not ``encode``, which as often takes texts.
+    """
+    first = given.at(0)
+    return (
+        first is not None
+        and first.kind in {Kind.DATA, Kind.TENSOR}
+        and naming.sounds_like_model(receiver.label)
+        and naming.sounds_like_encoding(name)
+        and name not in torch_api.SELF_GUARDED_METHODS
+        and name not in torch_classes.MODULE_METHODS_NOT_FORWARD
+    )
