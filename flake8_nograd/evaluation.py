@@ -143,7 +143,7 @@ def _belongs_to_caller(facts: FileFacts, each: Forward) -> bool:
         return True
     owner = _runs_itself(facts, each)
     if owner is None:
-        return False
+        return each.evaluated is Evaluated.NOT and _is_perhaps_a_module(facts, each)
     if each.evaluated is not Evaluated.HERE:
         return not (over_evaluation_data(each) and _trains_itself(facts, owner))
     if function.name == "__init__":
@@ -174,6 +174,17 @@ def _says_it_is_a_module(facts: FileFacts, owner: Class) -> bool:
     return bool(owner.bases) and any(
         each.model.label == "self" and each.place.function is not None and each.place.function.owner is owner
         for each in facts.mode_switches
+    )
+
+
+def _is_perhaps_a_module(facts: FileFacts, each: Forward) -> bool:
+    """Whether the method of a class that runs it has a ``forward`` beside it, and the base class is in another file."""
+    owner = None if each.place.function is None else each.place.function.owner
+    return (
+        owner is not None
+        and bool(owner.bases)
+        and each.model.label.startswith("self.")
+        and any(function.owner is owner and function.name == "forward" for function in facts.functions)
     )
 
 
@@ -354,7 +365,7 @@ def _gives_predictions(facts: FileFacts, each: Forward, uses: list[Use]) -> bool
     if each.evaluated is not Evaluated.HERE:
         # Who calls a private method, perhaps from a base class in another file, is judged instead.
         return named and not function.name.startswith("_") and _runs_itself(facts, each) is None
-    if _runs_itself(facts, each) is not None and not (_switches_itself(facts, each) or _is_named_for_it(function)):
+    if _runs_itself(facts, each) is not None and not _is_named_for_it(function):
         return False
     if function.is_filled_in:
         return naming.says_evaluation(function.name)
@@ -391,15 +402,16 @@ def _is_forward(function: Function) -> bool:
 
 
 def _tries_out(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
-    """Whether a single pass only shows that a model runs, what it costs, or that it gives what another gives.
+    """Whether a pass only shows that a model gives what another gives; a single one that it runs, or what it costs.
 
     A script hands it noise, and prints or compares what comes out; a function only compares it, or asks what
     memory was taken, which gradients are a part of.
     """
+    here = [use for use in uses if use.place.function is each.place.function]
+    if here and all(use.callee in torch_api.COMPARING for use in here):
+        return True
     if each.place.loops:
         return False
-    if uses and all(use.callee in torch_api.COMPARING for use in uses):
-        return True
     if each.place.function is not None:
         return any(
             call.place.function is each.place.function and call.api in torch_api.MEMORY_PEAKS for call in facts.calls

@@ -236,7 +236,11 @@ HOOK_REGISTRARS: frozenset[str] = table("""
 TEXT_KEYWORDS: frozenset[str] = table("max_tokens")
 """Of an engine that takes a text and gives one, as llama.cpp's ``Llama`` and the clients of servers do: no module."""
 
-COMPARING: frozenset[str] = table("allclose equal eq isclose torch.testing.assert_close")
+COMPARING: frozenset[str] = (
+    table("allclose equal eq isclose")
+    | within("torch.testing", "assert_close assert_allclose")
+    | within("numpy.testing", "assert_allclose assert_equal assert_array_equal assert_array_almost_equal")
+)
 """What says whether two tensors are alike, and nothing of either."""
 
 MEMORY_PEAKS: frozenset[str] = table("torch.cuda.max_memory_allocated torch.cuda.reset_peak_memory_stats")
