@@ -403,7 +403,8 @@ def _method(writer: Writer, name: str, parameters: dict[str, Thing], attributes:
     writer.depth += 1
     _decorators(writer, percent=15)
     writer.line(f"def {name}({', '.join(['self', *parameters])}):")
-    outside = _enter(writer, parameters, Thing.MATRIX)
+    # Of a class within a method, ``self`` is another object.
+    outside = _enter(writer, {**parameters, "self": Thing.NONE}, Thing.MATRIX)
     writer.scope.attributes.update(attributes)
     _body(writer)
     writer.scope = outside

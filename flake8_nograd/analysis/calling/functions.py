@@ -92,6 +92,8 @@ class Functions:
         context.called(definition, shift=callee.shift or KEEP)
         self.rows.calls(known)
         self._hand_in(learned, bound, given)
+        if given.starred:
+            _hand_on(node, learned, bound, given)
         self._omitted(learned, bound, given)
         transfer(self.context, definition, paths)
         note_aliases(learned, bound, given)
@@ -409,6 +411,17 @@ class Functions:
                 known = context.known.functions.get(definition)
                 if known is not None and known.row is not None:
                     context.recorder.write(ThreadCall(node, context.place(), known.row))
+
+
+def _hand_on(node: cst.Call, learned: FunctionKnowledge, bound: int, given: Arguments) -> None:
+    """What ``fn(*args)`` hands in, where it is known what is in ``args``: to each parameter from there on."""
+    arguments = [each for each in node.args if each.keyword is None]
+    for position, (argument, value) in enumerate(zip(arguments, given.positional, strict=False), bound):
+        if argument.star:
+            if argument.star == "*" and value.item is not None:
+                for later in range(position, len(learned.parameters)):
+                    merge(learned.arguments, later, value.item)
+            return
 
 
 def _puts(known: FunctionKnowledge, paths: dict[str, str]) -> Iterator[Put]:
