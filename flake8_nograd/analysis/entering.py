@@ -32,7 +32,7 @@ def enter(context: Context, node: Def, owner: cst.ClassDef | None, known: Functi
         value = replace(_under(value, name), parameter=position, identity=identity, label="")
         state.names[name] = state.names[as_handed_in(position)] = value
         # Functions within this one see it.
-        context.learned.bind(node, name, replace(value, parameter=None, identity=frozenset(), forwards=frozenset()))
+        context.learned.bind(node, name, replace(value, parameter=None, identity=frozenset()))
     for extra in (node.params.star_arg, node.params.star_kwarg):
         if isinstance(extra, cst.Param):
             state.names[extra.name.value] = Abstract(kind=Kind.CONTAINER)
@@ -113,6 +113,9 @@ def _settings(context: Context, node: Def, owner: cst.ClassDef | None, known: Fu
         module = context.known.settings[aspect] or context.learned.settings[aspect]
         if handed is not None and known is not None and not known.is_open:
             table.update(handed)
+        elif not nested and known is not None and known.settings and not known.is_open:
+            # The file runs it, as the forward pass of a module: perhaps before what it leaves its models in.
+            table.update(dict.fromkeys(module, Setting(Answer.UNKNOWN, Evaluated.NOT)))
         elif not nested:
             for path, setting in module.items():
                 if setting.answer is not Answer.UNKNOWN:

@@ -97,6 +97,9 @@ class Walk(cst.CSTVisitor):
             self._may_raise()
             for manager, depth, mode in self.waiting:
                 manager.stirred |= self._unwound(depth) != mode
+        if self.dead and not dead:
+            # What was done where nothing comes, is done nowhere.
+            self.context.state.reached = False
         here.block, here.statement, here.idle, self.dead = outside, statement, idle, dead
 
     def _may_raise(self) -> None:

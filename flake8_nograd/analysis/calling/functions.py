@@ -195,6 +195,9 @@ class Functions:
             if path == GROUPS:
                 freeze_some(context)
                 continue
+            if not setting.is_set:
+                # In code that nothing reaches, or before an error.
+                continue
             root = root_of(path)
             answer = setting.answer
             if answer is Answer.UNKNOWN and aspect is Aspect.TRAINING:
