@@ -30,10 +30,9 @@ def asked(context: Context, test: cst.BaseExpression) -> tuple[tuple[Condition, 
 
 def flagged(context: Context, flag: Abstract) -> tuple[Condition, ...]:
     """A parameter that is used as a flag, ``model.train(training)``: that it is true, and that it is not."""
-    learning = context.learning()
-    if learning is None or flag.parameter is None:
+    path = context.parameter_in(flag)
+    if not path:
         return ()
-    path = learning.parameters[flag.parameter]
     both = Condition(path, None, True), Condition(path, None, False)
     _learn(context, both)
     return both
@@ -66,27 +65,21 @@ def _conditions(context: Context, test: cst.BaseExpression, holds: bool) -> Iter
 
 def _of_parameter(context: Context, node: cst.BaseExpression) -> str:
     """The access path of a parameter that still holds what was handed in, or of a flag of a model's in one."""
-    learning = context.learning()
     path = path_of(node)
-    root = root_of(path)
-    value = context.state.names.get(root)
-    if learning is None or value is None or root not in learning.parameters:
-        return ""
     if path.endswith(MODE):
         return _flag_of(context, path.removesuffix(MODE))
-    return path if path == root and value.parameter is not None else ""
+    value = context.state.names.get(path)
+    return path if value is not None and context.parameter_in(value) == path else ""
 
 
 def _flag_of(context: Context, model: str) -> str:
     """The access path of the flag of a model that is still in the mode in which a parameter handed it in."""
-    learning = context.learning()
     root = root_of(model)
-    value = context.state.names.get(root)
-    if learning is None or value is None or root not in learning.parameters:
+    value, owner = context.state.names.get(root), context.here.owner
+    if value is None or context.training_of(model).where in {Evaluated.HERE, Evaluated.CALLEE}:
         return ""
-    is_handed_in = value.parameter is not None or root == learning.parameters[0]
-    put = context.training_of(model).where
-    return model + MODE if is_handed_in and put not in {Evaluated.HERE, Evaluated.CALLEE} else ""
+    is_self = owner is not None and value.identity == frozenset({owner})
+    return model + MODE if is_self or context.parameter_in(value) == root else ""
 
 
 def _among(operator: cst.BaseCompOp, node: cst.BaseExpression) -> tuple[Literal, ...]:
@@ -148,7 +141,6 @@ def met(context: Context, known: FunctionKnowledge, bound: int, given: Arguments
     """What a call of a function of the file meets of its conditions."""
     failing: list[Condition] = []
     passes: dict[Condition, Condition] = {}
-    learning = context.learning()
     for each in known.conditions if not given.starred else ():
         root = root_of(each.path)
         if each.path.endswith(MODE):
@@ -159,12 +151,12 @@ def met(context: Context, known: FunctionKnowledge, bound: int, given: Arguments
                 failing.append(each)
         else:
             position = known.parameters.index(root)
-            handed = given.at(position - bound, root) or known.defaults.get(position)
-            if handed is not None and _fails(each, handed):
+            handed = given.at(position - bound, root)
+            held = known.defaults.get(position) if handed is None else handed
+            if held is not None and _fails(each, held):
                 failing.append(each)
-            own = ""
-            if learning is not None and handed is not None and handed.parameter is not None:
-                own = learning.parameters[handed.parameter]
+            # What it is by default was a parameter of another function, if it was one.
+            own = "" if handed is None else context.parameter_in(handed)
         if own:
             passes[each] = each._replace(path=own)
     _learn(context, passes.values())

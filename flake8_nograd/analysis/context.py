@@ -331,6 +331,14 @@ class Context:
         held = self.state.names.get(root)
         return held is None or root in self.here.elsewhere or root != path or self.was_handed_in(held)
 
+    def parameter_in(self, value: Abstract) -> str:
+        """The parameter of the function at hand that a value is, unchanged; empty, if it is none."""
+        function, position = self.learning(), value.parameter
+        if function is None or position is None or position >= len(function.parameters):
+            return ""
+        handed = self.state.names.get(as_handed_in(position), UNKNOWN)
+        return function.parameters[position] if handed.identity & value.identity else ""
+
     def was_handed_in(self, value: Abstract) -> bool:
         """Whether it is the object of a parameter, changed in place or not."""
         function = self.function()
@@ -363,7 +371,7 @@ class Context:
             value = known | learned if known is not None and learned is not None else known or learned
             if value is not None:
                 value = of_another_function(value)
-                value = replace(value, parameter=None, identity=frozenset(), held=frozenset({(scope, name)}))
+                value = replace(value.elsewhere(), views=value.views, held=frozenset({(scope, name)}))
                 return self._perhaps_frozen_since(value)
         return None
 
