@@ -121,6 +121,8 @@ def _means_something_else(facts: FileFacts, function: Function | None, loop: Loo
 
 
 KEEPING = frozenset({Purpose.ACCUMULATED, Purpose.STORED})
+"""What is used so is there when the turn, or the region, has ended."""
+
 HAZARDS = frozenset(
     {
         ".register_hook",

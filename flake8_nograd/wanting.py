@@ -124,7 +124,7 @@ def run_differentiates(facts: FileFacts, each: Forward) -> bool:
     if not differentiating(facts).isdisjoint(each.runs):
         return True
     calls = [call for call in facts.calls if call.anchor is each.anchor and call.function is each.via]
-    return each.via in differentiating(facts) and not any(not differentiates(facts, call) for call in calls)
+    return each.via in differentiating(facts) and all(differentiates(facts, call) for call in calls)
 
 
 def _asks(facts: FileFacts, function: Function, fails: frozenset[Condition], above: frozenset[Function]) -> bool:

@@ -87,6 +87,7 @@ class Walk(cst.CSTVisitor):
         """The statements of a block."""
         here = self.context.here
         outside, statement, idle, dead = here.block, here.statement, here.idle, self.dead
+        requires = here.requires
         here.block = node
         for each in node.body:
             if not self.context.state.reached:
@@ -101,6 +102,8 @@ class Walk(cst.CSTVisitor):
             # What was done where nothing comes, is done nowhere.
             self.context.state.reached = False
         here.block, here.statement, here.idle, self.dead = outside, statement, idle, dead
+        # ``if not train: continue`` decides for the rest of its block: there are other ways to what follows.
+        here.requires = requires
 
     def _may_raise(self) -> None:
         """What is known here, is in the handlers of the ``try`` around."""
@@ -491,11 +494,11 @@ class Walk(cst.CSTVisitor):
         if final is not None:
             self.exits.append(final)
         self.tries.append((len(self.exits), context.state.fork()))
-        caught, requires = context.here.caught, context.here.requires
+        caught = context.here.caught
         types = [each.type for each in handlers if each.type is not None]
         context.here.caught = (*caught, *(path for each in types for path, _ in places_in(each)))
         body.visit(self)
-        context.here.caught, context.here.requires = caught, requires
+        context.here.caught = caught
         _, raised = self.tries.pop()
         if not handlers:
             # It goes on to the ``try`` around.
@@ -635,7 +638,7 @@ class Walk(cst.CSTVisitor):
     ) -> State:
         """Walk it; gives what is known at the end of each turn."""
         context = self.context
-        loops, requires = context.here.loops, context.here.requires
+        loops = context.here.loops
         context.here.loops = (*loops, loop)
         self.loop_exits.append(len(self.exits))
         head = after = context.state.fork()
@@ -643,7 +646,6 @@ class Walk(cst.CSTVisitor):
         context.recorder.quiet += 1
         for _ in range(3):
             context.state.become(head.fork())
-            context.here.requires = requires
             self.breaks.append([])
             turn()
             after = context.state.fork()
@@ -659,13 +661,12 @@ class Walk(cst.CSTVisitor):
         if self.thorough:
             context.state.become(head.fork())
             self.breaks.append([])
-            context.here.requires = requires
             turn()
             left = self.breaks.pop()
             after = context.state.fork()
             for each in left:
                 after = after.join(each)
-        context.here.loops, context.here.requires = loops, requires
+        context.here.loops = loops
         self.loop_exits.pop()
         frozen, turns = after.settings[Aspect.FROZEN], after.turns
         context.state.become(after if (endless and left) or runs else head.join(after))
