@@ -111,7 +111,7 @@ class Bindings:
             self._bound(node, target, before, value, source)
         if isinstance(target, cst.Name):
             self._rebound(node, target.value, value)
-        self.expressions.assign_target(target, _kept(value))
+        self.expressions.targets.assign(target, _kept(value))
 
     def _rebound(self, node: cst.CSTNode, name: str, value: Abstract) -> None:
         """A name of another scope is bound: its value outlives the function."""
@@ -125,7 +125,7 @@ class Bindings:
     ) -> None:
         if self.context.recorder.quiet:
             return
-        parts = self.expressions.unpacked(target, value)
+        parts = self.expressions.targets.unpacked(target, value)
         for element, part in zip(target.elements, parts, strict=True):
             if path_of(element.value) != "_":
                 self.context.takes(value, part, element.value)

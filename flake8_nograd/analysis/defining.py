@@ -69,7 +69,7 @@ class Definitions:
             if parameter.default is not None:
                 known.defaults[position] = self.expressions.of(parameter.default)
         value = Abstract(kind=Kind.FUNCTION, definitions=(node,), label=node.name.value)
-        self.expressions.bind(node.name.value, value)
+        self.expressions.targets.bind(node.name.value, value)
         self.deferred.append(Deferred(node, (node, *context.here.scopes), context.here.owner))
 
     def define_lambda(self, node: cst.Lambda) -> None:

@@ -1,0 +1,216 @@
+"""Code that runs or does not: ``if``, ``match`` and ``try``, and what is known on each way and after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import libcst as cst
+
+from .. import torch_classes
+from ..facts import Kind, Purpose
+from ..grad import Answer
+from .aspects import Aspect
+from .binding import Bindings
+from .conditions import asked as asked_of_parameters
+from .context import Context
+from .expressions import Expressions
+from .reading import path_of, places_in
+from .state import State
+from .switches import Switches
+from .unwinding import Unwinding
+from .value import NONE, UNKNOWN, replace
+
+
+@dataclass(slots=True)
+class Branches:
+    """Walks each way, and joins what is known after them."""
+
+    context: Context
+    expressions: Expressions
+    bindings: Bindings
+    switches: Switches
+    unwinding: Unwinding
+    run: Callable[[cst.CSTNode], None]
+    """Walk a piece of code."""
+
+    def condition(self, node: cst.If) -> None:
+        """``if``, ``elif``, ``else``."""
+        context = self.context
+        test = self.expressions.of(node.test)
+        idle = context.here.idle
+        context.here.idle = (*idle, *self.switches.condition(node.test, test))
+        context.use(test, node.test, Purpose.VALUE, callee="if")
+        before = context.state.fork()
+        tests = context.here.tests
+        asked = tuple(path for path, _ in places_in(node.test))
+        context.here.tests = (*tests, *asked)
+        branches = context.here.branches
+        context.here.branches = (*branches, (node.test, True))
+        requires = context.here.requires
+        where_true, where_false = asked_of_parameters(context, node.test)
+        context.here.requires = (*requires, *where_true)
+        self._narrowed(node.test)
+        if test.constant is not False or not isinstance(node.test, cst.Name):
+            self.run(node.body)
+        else:
+            context.state.reached = False
+        context.here.idle = idle
+        after = context.state.fork()
+        left = not after.reached and not _raises(node.body)
+        context.state.become(before)
+        context.here.branches = (*branches, (node.test, False))
+        context.here.requires = (*requires, *where_false)
+        if node.orelse is not None:
+            if isinstance(node.orelse, cst.If):
+                self.run(node.orelse)
+            else:
+                self.run(node.orelse.body)
+                left |= not context.state.reached and not _raises(node.orelse.body)
+        elif test.constant is True and isinstance(node.test, cst.Name):
+            context.state.reached = False
+        context.here.tests, context.here.branches = tests, branches
+        if left:
+            context.here.passed = tuple(dict.fromkeys((*context.here.passed, *asked)))
+        # Only one of them goes on below.
+        context.here.requires = (
+            *requires,
+            *(where_false if not after.reached else ()),
+            *(where_true if not context.state.reached else ()),
+        )
+        context.state.become(context.state.join(after))
+        if node.orelse is None:
+            self._switched_either_way(node.test, after)
+
+    def _switched_either_way(self, test: cst.BaseExpression, after: State) -> None:
+        """``if model.training: model.eval()``: it is in evaluation mode below, whatever it was in."""
+        if isinstance(test, cst.Attribute) and test.attr.value == "training":
+            setting = after.settings[Aspect.TRAINING].get(path := path_of(test.value))
+            if setting is not None and setting.answer is Answer.NO:
+                self.context.state.settings[Aspect.TRAINING][path] = setting
+
+    def _narrowed(self, test: cst.BaseExpression) -> None:
+        """``isinstance(m, nn.Linear)``: where the test holds, ``m`` is a module; of ``torch.Tensor``, it is none."""
+        names = self.context.state.names
+        for name in self._held_where(test, torch_classes.is_model_class):
+            value = names.get(name, NONE)
+            if value.kind in {Kind.UNKNOWN, Kind.DATA} and not value.is_none and not value.definitions:
+                names[name] = replace(value, kind=Kind.MODEL, requires_grad=Answer.UNKNOWN)
+        for name in self._held_where(test, torch_classes.TENSOR_CLASSES.__contains__):
+            if name in names and self.context.lookup(name).kind is Kind.MODEL:
+                names[name] = replace(names[name], kind=Kind.TENSOR, requires_grad=Answer.UNKNOWN)
+
+    def _held_where(self, test: cst.BaseExpression, is_of: Callable[[str], bool]) -> frozenset[str]:
+        """The names that hold an object of certain classes where a test holds."""
+        match test:
+            case cst.BooleanOperation(left=left, operator=cst.And(), right=right):
+                return self._held_where(left, is_of) | self._held_where(right, is_of)
+            case cst.BooleanOperation(left=left, right=right):
+                return self._held_where(left, is_of) & self._held_where(right, is_of)
+            case cst.Call(
+                func=cst.Name(value="isinstance"), args=[cst.Arg(value=cst.Name(value=name)), cst.Arg(value=classes)]
+            ):
+                several = [each.value for each in classes.elements] if isinstance(classes, cst.Tuple) else [classes]
+                if several and all(is_of(self.bindings.before(each).api) for each in several):
+                    return frozenset({name})
+        return frozenset()
+
+    def match(self, node: cst.Match) -> None:
+        """``match``: any case, or none."""
+        context = self.context
+        context.use(self.expressions.of(node.subject), node, Purpose.VALUE, callee="match")
+        before = context.state.fork()
+        after = before.fork()
+        exhaustive = False
+        for case in node.cases:
+            context.state.become(before.fork())
+            for name in _captured(case.pattern):
+                self.expressions.targets.bind(name, UNKNOWN)
+            if case.guard is not None:
+                self.expressions.of(case.guard)
+            elif isinstance(case.pattern, cst.MatchAs) and case.pattern.pattern is None:
+                exhaustive = True
+            self.run(case.body)
+            if case is node.cases[0]:
+                after = context.state.fork()
+            else:
+                after = after.join(context.state.fork())
+        context.state.become(after if exhaustive else after.join(before))
+
+    def attempt(
+        self,
+        body: cst.BaseSuite,
+        handlers: Sequence[cst.ExceptHandler | cst.ExceptStarHandler],
+        orelse: cst.Else | None,
+        final: cst.Finally | None,
+    ) -> None:
+        """``try``: an exception may come before any statement of its body."""
+        context = self.context
+        if final is not None:
+            self.unwinding.exits.append(final)
+        self.unwinding.tries.append((len(self.unwinding.exits), context.state.fork()))
+        caught = context.here.caught
+        types = [each.type for each in handlers if each.type is not None]
+        context.here.caught = (*caught, *(path for each in types for path, _ in places_in(each)))
+        self.run(body)
+        context.here.caught = caught
+        _, raised = self.unwinding.tries.pop()
+        if not handlers:
+            # It goes on to the ``try`` around.
+            ended, context.state = context.state, raised.fork()
+            self.unwinding.may_raise()
+            context.state = ended
+        if orelse is not None:
+            self.run(orelse.body)
+        after = context.state.fork()
+        for handler in handlers:
+            context.state.become(raised.fork())
+            if handler.name is not None and isinstance(handler.name.name, cst.Name):
+                self.expressions.targets.bind(handler.name.name.value, UNKNOWN)
+            tests = context.here.tests
+            if handler.type is not None:
+                context.here.tests = (*tests, *(path for path, _ in places_in(handler.type)))
+            self.run(handler.body)
+            context.here.tests = tests
+            after = after.join(context.state.fork())
+        context.state.become(after)
+        if final is not None:
+            self.unwinding.exits.pop()
+            self._finally(final, after, raised)
+
+    def _finally(self, final: cst.Finally, after: State, raised: State) -> None:
+        """Its body runs whatever happened; what follows it, only when nothing was raised."""
+        context = self.context
+        context.state.become(after.join(raised.fork()) if after.reached else raised.fork())
+        self.run(final.body)
+        if not after.reached:
+            context.state.reached = False
+            return
+        context.state.become(after)
+        context.recorder.quiet += 1
+        self.run(final.body)
+        context.recorder.quiet -= 1
+
+
+def _raises(body: cst.BaseSuite) -> bool:
+    """Whether a block ends with ``raise``, on its own level."""
+    last = body.body[-1] if body.body else None
+    small = last.body[-1] if isinstance(last, cst.SimpleStatementLine) else last
+    return isinstance(small, cst.Raise)
+
+
+def _captured(pattern: cst.MatchPattern) -> list[str]:
+    """The names that a pattern binds."""
+    found: list[str] = []
+
+    class Captures(cst.CSTVisitor):
+        def visit_MatchAs(self, node: cst.MatchAs) -> None:
+            if node.name is not None:
+                found.append(node.name.value)
+
+        def visit_MatchStar(self, node: cst.MatchStar) -> None:
+            if node.name is not None:
+                found.append(node.name.value)
+
+    pattern.visit(Captures())
+    return found

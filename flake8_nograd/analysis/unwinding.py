@@ -1,0 +1,87 @@
+"""What happens to grad mode on the way out of the blocks around, however they are left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import libcst as cst
+
+from ..grad import Shift
+from .context import Context
+from .knowledge import FunctionKnowledge
+from .state import State, unstacked
+from .value import UNKNOWN
+
+
+class PerhapsBack(NamedTuple):
+    """What leaving a context manager of the file does to grad mode: perhaps it brings back what was before."""
+
+    mode: Shift
+    unless_raised: bool
+    """Whether it does so, but for errors."""
+
+
+@dataclass(slots=True)
+class Unwinding:
+    """The ways out of the statement that is walked."""
+
+    context: Context
+    run: Callable[[cst.CSTNode], None]
+    """Walk a piece of code."""
+    exits: list[Shift | PerhapsBack | cst.Finally | str] = field(default_factory=list)
+    """What is done on the way out: a mode that a ``with`` brings back, a ``finally``, a stack."""
+    loops: list[int] = field(default_factory=list)
+    """How many of them stand around the body of each loop."""
+    waiting: list[tuple[FunctionKnowledge, int, Shift]] = field(default_factory=list)
+    """The context managers around that are generators of the file: where each stands in ``exits``, and its mode."""
+    tries: list[tuple[int, State]] = field(default_factory=list)
+    """Of each ``try``: how many stand around it, and what is known where its body may raise."""
+
+    def enter_function(self) -> None:
+        """Nothing stands around the body of a function."""
+        self.exits, self.loops, self.waiting, self.tries = [], [], [], []
+
+    def wait_for(self, manager: FunctionKnowledge) -> None:
+        """A generator of the file waits as a context manager, until its block is left."""
+        self.waiting.append((manager, len(self.exits), self.context.state.mode))
+
+    def stir(self) -> None:
+        """A statement is done: the generators around find the mode that it has left."""
+        for manager, depth, mode in self.waiting:
+            manager.stirred |= self.out(depth) != mode
+
+    def may_raise(self) -> None:
+        """What is known here, is in the handlers of the ``try`` around."""
+        if self.tries:
+            depth, raised = self.tries[-1]
+            here = self.context.state.fork()
+            here.mode, here.reached = self.out(depth, raised=True), True
+            self.tries[-1] = depth, raised.join(here)
+
+    def out(self, depth: int, *, raised: bool = False) -> Shift:
+        """The mode when each ``with`` and ``finally`` inside of a depth has been left."""
+        context = self.context
+        mode = context.state.mode
+        for number in range(len(self.exits) - 1, depth - 1, -1):
+            leaving = self.exits[number]
+            if isinstance(leaving, Shift):
+                mode = leaving
+                continue
+            if isinstance(leaving, PerhapsBack):
+                mode = leaving.mode if leaving.unless_raised and not raised else mode | leaving.mode
+                continue
+            if isinstance(leaving, str):
+                mode = unstacked(context.state.names.get(leaving, UNKNOWN), mode)
+                continue
+            here, exits = context.state, self.exits
+            context.state = here.fork()
+            context.state.mode, context.state.reached = mode, True
+            self.exits = exits[:number]
+            context.recorder.quiet += 1
+            self.run(leaving.body)
+            context.recorder.quiet -= 1
+            mode = context.state.mode
+            context.state, self.exits = here, exits
+        return mode
