@@ -136,6 +136,7 @@ class Attributes:
         else:
             base = self.evaluate(asked)
         keys = []
+        indexes = [each.slice for each in node.slice if isinstance(each.slice, cst.Index)]
         for element in node.slice:
             if isinstance(element.slice, cst.Index):
                 keys.append(self.evaluate(element.slice.value))
@@ -171,13 +172,15 @@ class Attributes:
             context.meets(node, "[]", [base, *keys])
             context.operates([base], node, "[]")
             result = computed(node, [base], context.mode(), view=True)
-            if any(each.kind is not Kind.PLAIN for each in keys):
-                # Indices in a tensor pick copies.
+            if any(_picks(element, key) for element, key in zip(indexes, keys, strict=True)):
+                # Indices in a tensor pick copies: what is done to those is not done to a leaf.
                 result = replace(result, is_inference=Answer.UNKNOWN)
+            else:
+                result = replace(result, leaf=base.leaf)
             if base.made_at in base.forwards:
                 # What a model gives may be a tuple, and this an item of it.
                 result = replace(result, is_view=False)
-            return replace(result, label=label, leaf=base.leaf, kind=Kind.TENSOR)
+            return replace(result, label=label, kind=Kind.TENSOR)
         if base.kind is Kind.MODEL:
             number = _index(node)
             if base.label and number is not None and number >= 0:
@@ -231,6 +234,11 @@ def _groups(node: cst.CSTNode) -> Abstract:
 def _is_group(value: Abstract) -> bool:
     """Whether it is a parameter group of an optimizer, and no other dictionary with parameters of something."""
     return value.api == GROUPS or "group" in naming.words_of(value.label)
+
+
+def _picks(element: cst.Index, key: Abstract) -> bool:
+    """Whether an index may be a tensor, a list or a mask: what it gives is a copy of what it picks, no view."""
+    return key.kind is not Kind.PLAIN or isinstance(element.value, cst.Comparison)
 
 
 def _index(node: cst.Subscript) -> int | None:
