@@ -98,9 +98,8 @@ class Expressions:
                 return self._comparison(node)
             case cst.BooleanOperation():
                 return self._boolean(node)
-            case cst.IfExp(test=test, body=body, orelse=orelse):
-                self._ended(self.of(test), test, "if")
-                return self._chosen(test, body, orelse)
+            case cst.IfExp(body=body, orelse=orelse):
+                return self._chosen(node, partial(self._acting, body), partial(self._acting, orelse))
             case cst.NamedExpr(target=target, value=value):
                 result = self.of(value)
                 if isinstance(target, cst.Name):
@@ -190,18 +189,23 @@ class Expressions:
         self.context.state.become(self.context.state.join(before))
         return left | right
 
-    def _chosen(self, test: cst.BaseExpression, body: cst.BaseExpression, orelse: cst.BaseExpression) -> Abstract:
+    def _chosen(self, node: cst.IfExp, body: Callable[[], Abstract], orelse: Callable[[], Abstract]) -> Abstract:
+        """What one of two expressions holds, and does, after the test that chooses it."""
         here = self.context.here
         requires = here.requires
 
-        def way(node: cst.BaseExpression, holds: tuple[Condition, ...]) -> Abstract:
+        def way(of: Callable[[], Abstract], holds: tuple[Condition, ...]) -> Abstract:
             here.requires = (*requires, *holds)
-            result = acting(self.context.state, node, self.context.settled(self.of(node)))
+            result = self.context.settled(of())
             here.requires = requires
             return result
 
-        where_true, where_false = asked_of_parameters(self.context, test)
+        self._ended(self.of(node.test), node.test, "if")
+        where_true, where_false = asked_of_parameters(self.context, node.test)
         return self.context.either([partial(way, body, where_true), partial(way, orelse, where_false)])
+
+    def _acting(self, node: cst.BaseExpression) -> Abstract:
+        return acting(self.context.state, node, self.context.settled(self.of(node)))
 
     def _ended(self, value: Abstract, node: cst.CSTNode, how: str) -> None:
         self.context.use(value, node, Purpose.VALUE, callee=how)
@@ -235,7 +239,16 @@ class Expressions:
 
     def call(self, node: cst.Call, *, is_statement: bool = False) -> Abstract:
         """A call: callee first, then arguments, then what it does."""
-        func = node.func
+        if isinstance(node.func, cst.IfExp):
+            # ``(model.train if training else model.eval)()``: one of two calls.
+            body, orelse = (
+                partial(self._call_of, node, each, is_statement=is_statement)
+                for each in (node.func.body, node.func.orelse)
+            )
+            return self._chosen(node.func, body, orelse)
+        return self._call_of(node, node.func, is_statement=is_statement)
+
+    def _call_of(self, node: cst.Call, func: cst.BaseExpression, *, is_statement: bool) -> Abstract:
         receiver: Abstract | None = None
         if isinstance(func, cst.Attribute):
             path = path_of(func)

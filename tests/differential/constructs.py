@@ -28,6 +28,9 @@ EXPECTED = (
     *("rebinding", "alias", "unpacking", "unpacking: star", "attribute is bound", "walrus"),
     *("container: list", "container: dict", "container: tuple", ".append()", "item", "deepcopy", "load_state_dict"),
     *(f"for: {each}" for each in ("range", "enumerate", "zip", "parameters", "named_parameters", "param_groups")),
+    *(f"condition on a parameter: {each}" for each in ("plain", "not", "None", "text", "of an expression")),
+    *("condition on .training", "condition on an attribute", "default of a flag", "flag by keyword", "flag handed on"),
+    *(".train(computed)", "with: set_grad_enabled(of a parameter)"),
     *("DataLoader", "spelling: import torch as t", "spelling: from torch.autograd import grad_mode"),
     "spelling: from torch import no_grad as ng_, inference_mode as im_",
     "spelling: from torch import no_grad, enable_grad, inference_mode, set_grad_enabled, is_grad_enabled",
@@ -58,6 +61,8 @@ def constructs_of(text: str) -> dict[str, set[int]]:
         if isinstance(function, ast.FunctionDef):
             for line in _closures(function):
                 found["closure"].add(line)
+            for name, line in _flags(function):
+                found[name].add(line)
     return found
 
 
@@ -179,6 +184,8 @@ def _of_expression(node: ast.expr) -> Iterator[str]:
 def _of_call(node: ast.Call) -> Iterator[str]:
     name = _last(node.func)
     for keyword in node.keywords:
+        if keyword.arg in _FLAGS:
+            yield "flag by keyword"
         if keyword.arg == "out":
             yield "in place: out="
         if keyword.arg == "requires_grad":
@@ -214,6 +221,47 @@ def _is_known(test: ast.expr) -> bool:
     if isinstance(test, ast.UnaryOp):
         return _is_known(test.operand)
     return isinstance(test, ast.Constant) or (isinstance(test, ast.Compare) and isinstance(test.left, ast.Constant))
+
+
+def _flags(function: ast.FunctionDef) -> Iterator[tuple[str, int]]:
+    """What a function does as its parameters, or attributes, say."""
+    parameters = {each.arg for each in function.args.args} - {"self"}
+    if any(isinstance(each, ast.Constant) for each in function.args.defaults):
+        yield "default of a flag", function.lineno
+    for node in _within(function):
+        if isinstance(node, ast.If | ast.While | ast.IfExp):
+            kind = "plain" if isinstance(node, ast.If | ast.While) else "of an expression"
+            yield from ((each, node.lineno) for each in _asks(node.test, parameters, kind))
+        elif isinstance(node, ast.Call):
+            if _last(node.func) == "train" and node.args and not isinstance(node.args[0], ast.Constant):
+                yield ".train(computed)", node.lineno
+            handed = {each.id for each in node.args if isinstance(each, ast.Name)} & parameters & _FLAGS
+            handed |= {each.arg for each in node.keywords if each.arg} & _FLAGS
+            if handed and isinstance(node.func, ast.Name | ast.Attribute) and _last(node.func).startswith("run_"):
+                yield "flag handed on", node.lineno
+            if _last(node.func) == "set_grad_enabled":
+                named = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+                yield from [("with: set_grad_enabled(of a parameter)", node.lineno)] if named & parameters else []
+
+
+_FLAGS = frozenset({"train", "evaluating", "phase", "optimizer"})
+
+
+def _asks(test: ast.expr, parameters: set[str], kind: str) -> Iterator[str]:
+    """What a condition asks of parameters or attributes."""
+    if isinstance(test, ast.UnaryOp):
+        yield from _asks(test.operand, parameters, "not" if kind == "plain" else kind)
+    elif isinstance(test, ast.BoolOp):
+        for each in test.values:
+            yield from _asks(each, parameters, kind)
+    elif isinstance(test, ast.Attribute):
+        yield "condition on .training" if test.attr == "training" else "condition on an attribute"
+    elif isinstance(test, ast.Name) and test.id in parameters:
+        yield f"condition on a parameter: {kind}"
+    elif isinstance(test, ast.Compare) and isinstance(test.left, ast.Name) and test.left.id in parameters:
+        other = test.comparators[0]
+        is_none = isinstance(other, ast.Constant) and other.value is None
+        yield f"condition on a parameter: {'None' if is_none else 'text'}"
 
 
 def _last(node: ast.expr) -> str:

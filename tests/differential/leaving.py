@@ -80,7 +80,7 @@ def _called(writer: Writer, way: str, call: str, source: str) -> None:
     else:
         writer.line(f"print({call})")
         return
-    _wanted(writer, source)
+    wanted(writer, source)
 
 
 def _before(writer: Writer, way: str, model: str) -> str:
@@ -174,7 +174,7 @@ def _lines(writer: Writer, lines: list[str]) -> None:
         writer.line(each)
 
 
-def _wanted(writer: Writer, source: str) -> None:
+def wanted(writer: Writer, source: str) -> None:
     """What the caller does with it."""
     pick = writer.choices.pick
     torch = writer.spelling.torch

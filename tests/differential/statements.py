@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from .definitions import DEFINITIONS
 from .expressions import ExpressionWriter
+from .flags import FLAGS
 from .leaving import evaluation_with_others
 from .mistakes import MISTAKES
 from .scope import Callable_, Scope, Thing
@@ -648,6 +649,11 @@ def train(writer: Writer) -> None:
     writer.choices.pick(TRAINING)(writer)
 
 
+def with_a_flag(writer: Writer) -> None:
+    """Something that does one thing or another, as a flag says."""
+    writer.choices.pick(FLAGS)(writer)
+
+
 def mistake(writer: Writer) -> None:
     """Something that a rule mends."""
     writer.choices.pick(MISTAKES)(writer)
@@ -685,5 +691,6 @@ _STATEMENTS: tuple[Statement, ...] = (
     *(define,) * 12,
     *(train,) * 9,
     *(evaluation_with_others,) * 4,
+    *(with_a_flag,) * 4,
     *(mistake,) * 3,
 )
