@@ -13,6 +13,7 @@ from ..grad import Answer
 from .aspects import Aspect
 from .binding import Bindings
 from .conditions import asked as asked_of_parameters
+from .conditions import suffices
 from .context import Context
 from .expressions import Expressions
 from .reading import path_of, places_in
@@ -49,7 +50,9 @@ class Branches:
         context.here.branches = (*branches, (node.test, True))
         requires = context.here.requires
         where_true, where_false = asked_of_parameters(context, node.test)
-        context.here.requires = (*requires, *where_true)
+        by_chance = context.here.by_chance
+        unless_true, unless_false = (not suffices(context, node.test, holds=holds) for holds in (True, False))
+        context.here.requires, context.here.by_chance = (*requires, *where_true), by_chance or unless_true
         self._narrowed(node.test)
         if test.constant is not False or not isinstance(node.test, cst.Name):
             self.run(node.body)
@@ -58,20 +61,24 @@ class Branches:
         context.here.idle = idle
         after = context.state.fork()
         left = not after.reached and not _raises(node.body)
+        by_chance_below = by_chance or (left and unless_false)
         context.state.become(before)
         context.here.branches = (*branches, (node.test, False))
-        context.here.requires = (*requires, *where_false)
+        context.here.requires, context.here.by_chance = (*requires, *where_false), by_chance or unless_false
         if node.orelse is not None:
             if isinstance(node.orelse, cst.If):
                 self.run(node.orelse)
             else:
                 self.run(node.orelse.body)
-                left |= not context.state.reached and not _raises(node.orelse.body)
+                left_there = not context.state.reached and not _raises(node.orelse.body)
+                left |= left_there
+                by_chance_below |= left_there and unless_true
         elif test.constant is True and isinstance(node.test, cst.Name):
             context.state.reached = False
         context.here.tests, context.here.branches = tests, branches
         if left:
             context.here.passed = tuple(dict.fromkeys((*context.here.passed, *asked)))
+        context.here.by_chance = by_chance_below
         # Only one of them goes on below.
         context.here.requires = (
             *requires,
@@ -130,7 +137,7 @@ class Branches:
                 self.expressions.of(case.guard)
             elif isinstance(case.pattern, cst.MatchAs) and case.pattern.pattern is None:
                 exhaustive = True
-            self.run(case.body)
+            self._perhaps(case.body)
             if case is node.cases[0]:
                 after = context.state.fork()
             else:
@@ -170,13 +177,20 @@ class Branches:
             tests = context.here.tests
             if handler.type is not None:
                 context.here.tests = (*tests, *(path for path, _ in places_in(handler.type)))
-            self.run(handler.body)
+            self._perhaps(handler.body)
             context.here.tests = tests
             after = after.join(context.state.fork())
         context.state.become(after)
         if final is not None:
             self.unwinding.exits.pop()
             self._finally(final, after, raised)
+
+    def _perhaps(self, body: cst.BaseSuite) -> None:
+        """Walk what runs or does not, of which no condition tells."""
+        here = self.context.here
+        by_chance, here.by_chance = here.by_chance, True
+        self.run(body)
+        here.by_chance = by_chance
 
     def _finally(self, final: cst.Finally, after: State, raised: State) -> None:
         """Its body runs whatever happened; what follows it, only when nothing was raised."""

@@ -28,6 +28,17 @@ def asked(context: Context, test: cst.BaseExpression) -> tuple[tuple[Condition, 
     return true, false
 
 
+def suffices(context: Context, test: cst.BaseExpression, *, holds: bool) -> bool:
+    """Whether a test holds, or does not, wherever what it asks of parameters does."""
+    match test:
+        case cst.UnaryOperation(operator=cst.Not(), expression=inner):
+            return suffices(context, inner, holds=not holds)
+        case cst.BooleanOperation(left=left, operator=operator, right=right):
+            both = isinstance(operator, cst.And) is holds
+            return both and suffices(context, left, holds=holds) and suffices(context, right, holds=holds)
+    return any(_conditions(context, test, holds))
+
+
 def flagged(context: Context, flag: Abstract) -> tuple[Condition, ...]:
     """A parameter that is used as a flag, ``model.train(training)``: that it is true, and that it is not."""
     path = context.parameter_in(flag)

@@ -93,7 +93,11 @@ class Context:
     ) -> None:
         """Something becomes of what a forward pass gave, or is added to a total, or a tensor leaves the function."""
         is_added = added is not None and (value.made_at is not None or value.kind is Kind.TENSOR)
-        leaves = purpose in KEEPING and value.kind is Kind.TENSOR and value.requires_grad is not Answer.NO
+        leaves = value.requires_grad is not Answer.NO and (
+            (purpose in KEEPING and value.kind is Kind.TENSOR)
+            # ``return scale * 2``, of a parameter of which nothing is known: perhaps a tensor.
+            or (purpose in LEAVING and value.kind is Kind.UNKNOWN and isinstance(value.made_at, OPERATIONS))
+        )
         if value.forwards or is_added or leaves:
             if purpose is Purpose.GRADIENT:
                 learning = self.learning()
@@ -253,6 +257,14 @@ class Context:
                 elif path == parameter or is_part(path, parameter):
                     yield outer + path[len(parameter) :]
 
+    def handed_to(self, maker: Definition | None, parameter: str) -> Iterator[str]:
+        """The names here of what another function may have been handed: one that it made still has it."""
+        known = None if maker is None or isinstance(maker, cst.ClassDef) else self.known.functions.get(maker)
+        if known is not None and parameter in known.parameters:
+            for scope, name in known.origins.get(known.parameters.index(parameter), ()):
+                if not isinstance(scope, cst.ClassDef) and scope is self.owner_of(name):
+                    yield name
+
     def lookup(self, name: str) -> Abstract:
         """What a name holds here."""
         found = self.state.names.get(name)
@@ -317,11 +329,16 @@ class Context:
         self, learning: FunctionKnowledge, table: dict[tuple[Definition | None, Aspect, str], Setting]
     ) -> None:
         """What the models are in here that a function puts in something."""
-        for key in learning.puts:
+        known = self.function()
+        # What the last walk has seen below counts as well: ``if x: return``, and then ``model.eval()``.
+        for key in dict.fromkeys((*learning.marks, *(known.marks if known is not None else ()))):
             _, aspect, path = key
             setting = setting_of(self.state.settings[aspect], path)
-            before = table.get(key, NOT_SET)
-            table[key] = setting if before is NOT_SET else setting | before
+            untouched = not setting.is_set or setting.where in {Evaluated.CALLER, Evaluated.CONSTRUCTOR}
+            if aspect is Aspect.TRAINING and untouched:
+                learning.ways.setdefault(path, set()).add((frozenset(self.here.requires), Answer.UNKNOWN))
+            before = table.get(key)
+            table[key] = setting if before is None else setting | before
 
     def outlives(self, path: str) -> bool:
         """Whether what is stored there is seen by others when the function has returned."""
@@ -370,10 +387,17 @@ class Context:
             known, learned = (each.bindings.get(scope, {}).get(name) for each in (self.known, self.learned))
             value = known | learned if known is not None and learned is not None else known or learned
             if value is not None:
+                self._finds(value)
                 value = of_another_function(value)
                 value = replace(value.elsewhere(), views=value.views, held=frozenset({(scope, name)}))
                 return self._perhaps_frozen_since(value)
         return None
+
+    def _finds(self, value: Abstract) -> None:
+        """The function at hand has what others have made, whatever it is handed."""
+        learning = self.learning()
+        if learning is not None:
+            learning.forwards |= value.behind()
 
     def _perhaps_frozen_since(self, value: Abstract) -> Abstract:
         """A parameter that a name of another scope holds, of a model that something here has frozen, or trained."""
@@ -473,7 +497,10 @@ class Context:
         if found is not None and found.is_none:
             # ``None`` alone holds its place: what is read of it later, another file has set.
             return UNKNOWN
-        return None if found is None else replace(found, held=frozenset({(owner, name)}))
+        if found is None:
+            return None
+        self._finds(found)
+        return replace(found, held=frozenset({(owner, name)}))
 
     def role(self, owner: cst.ClassDef | None) -> Role:
         """What a class is to torch."""
@@ -574,3 +601,5 @@ BUILTINS = frozenset(
         "vars",
     ]
 )
+OPERATIONS = (cst.BinaryOperation, cst.UnaryOperation, cst.AugAssign)
+"""What records a graph, if its operands are tensors."""

@@ -10,7 +10,10 @@ from ..grad import Answer, GradMode
 from .aspects import Aspect, Setting, is_part, root_of
 from .context import Context, as_handed_in
 from .knowledge import ClassKnowledge, Def, FunctionKnowledge
-from .value import DATA, UNKNOWN, Abstract, replace
+from .value import DATA, PLAIN, UNKNOWN, Abstract, replace
+
+NUMBERS = frozenset({"builtins.int", "builtins.float", "builtins.bool", "builtins.str"})
+"""Annotations of what has no graph."""
 
 
 def enter(context: Context, node: Def, owner: cst.ClassDef | None, known: FunctionKnowledge | None) -> None:
@@ -21,8 +24,12 @@ def enter(context: Context, node: Def, owner: cst.ClassDef | None, known: Functi
         name = each.name.value
         handed = known.handed(position) if known is not None else None
         value = handed if handed is not None and handed.kind is Kind.FUNCTION else None
-        value = value or _annotated(context, each) or handed or UNKNOWN
-        if value.kind in {Kind.UNKNOWN, Kind.PLAIN} and not value.forwards:
+        annotated = _annotated(context, each)
+        value = value or annotated or handed or UNKNOWN
+        is_number = annotated is PLAIN and (handed is None or handed.kind in {Kind.UNKNOWN, Kind.PLAIN})
+        if value is PLAIN and not is_number and handed is not None:
+            value = handed
+        if value.kind in {Kind.UNKNOWN, Kind.PLAIN} and not value.forwards and not is_number:
             value = _presumed(name) if name not in context.known.modules else Abstract()
             if handed is not None and value.kind is Kind.DATA and handed.kind is Kind.UNKNOWN:
                 # Somebody in the file hands in what may well require gradients.
@@ -154,7 +161,7 @@ def _presumed(name: str) -> Abstract:
 
 
 def _annotated(context: Context, parameter: cst.Param) -> Abstract | None:
-    """What an annotation says: ``nn.Module``, ``DataLoader``, a class of the file."""
+    """What an annotation says: ``nn.Module``, ``DataLoader``, a class of the file, ``float``."""
     if parameter.annotation is None:
         return None
     node = parameter.annotation.annotation
@@ -172,6 +179,8 @@ def _annotated(context: Context, parameter: cst.Param) -> Abstract | None:
         for each in root.definitions:
             if isinstance(each, cst.ClassDef):
                 return _object_of(context, each)
+    if root.api in NUMBERS and not parts:
+        return PLAIN
     name = torch_api.canonical(".".join([root.api, *reversed(parts)])) if root.api else ""
     if torch_classes.is_model_class(name):
         return Abstract(kind=Kind.MODEL)

@@ -14,6 +14,7 @@ from .calls import Calls
 from .collected import Arguments, chained, tupled
 from .comprehensions import Comprehensions
 from .conditions import asked as asked_of_parameters
+from .conditions import suffices
 from .context import Context
 from .reading import path_of
 from .switching import acting
@@ -185,24 +186,28 @@ class Expressions:
     def _boolean(self, node: cst.BooleanOperation) -> Abstract:
         left = self.context.settled(self.of(node.left))
         before = self.context.state.fork()
+        here = self.context.here
+        by_chance, here.by_chance = here.by_chance, True
         right = self.context.settled(self.of(node.right))
+        here.by_chance = by_chance
         self.context.state.become(self.context.state.join(before))
         return left | right
 
     def _chosen(self, node: cst.IfExp, body: Callable[[], Abstract], orelse: Callable[[], Abstract]) -> Abstract:
         """What one of two expressions holds, and does, after the test that chooses it."""
         here = self.context.here
-        requires = here.requires
+        requires, by_chance = here.requires, here.by_chance
 
-        def way(of: Callable[[], Abstract], holds: tuple[Condition, ...]) -> Abstract:
-            here.requires = (*requires, *holds)
+        def way(of: Callable[[], Abstract], conditions: tuple[Condition, ...], holds: bool) -> Abstract:
+            here.requires = (*requires, *conditions)
+            here.by_chance = by_chance or not suffices(self.context, node.test, holds=holds)
             result = self.context.settled(of())
-            here.requires = requires
+            here.requires, here.by_chance = requires, by_chance
             return result
 
         self._ended(self.of(node.test), node.test, "if")
         where_true, where_false = asked_of_parameters(self.context, node.test)
-        return self.context.either([partial(way, body, where_true), partial(way, orelse, where_false)])
+        return self.context.either([partial(way, body, where_true, True), partial(way, orelse, where_false, False)])
 
     def _acting(self, node: cst.BaseExpression) -> Abstract:
         return acting(self.context.state, node, self.context.settled(self.of(node)))

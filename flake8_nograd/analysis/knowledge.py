@@ -96,8 +96,10 @@ class FunctionKnowledge:
     """Of a generator: what loops over it put models in, by the function whose name it is, and the access path."""
     aliases: set[frozenset[int]] = field(default_factory=set)
     """Parameters that some caller gives one object."""
+    marks: dict[tuple[Definition | None, Aspect, str], None] = field(default_factory=dict)
+    """The models that it puts in something anywhere: by the function whose name it is, and the access path."""
     puts: dict[tuple[Definition | None, Aspect, str], Setting] = field(default_factory=dict)
-    """What it leaves models in: by the function whose name it is, and the access path."""
+    """What it leaves these models in."""
     holds: dict[tuple[Definition | None, Aspect, str], Setting] = field(default_factory=dict)
     """What models are in where it yields, of those that it puts in one before."""
     wraps: Shift | None = None
@@ -110,7 +112,7 @@ class FunctionKnowledge:
     ways: dict[str, set[tuple[frozenset[Condition], Answer]]] = field(default_factory=dict)
     """Whether it puts a model in training mode, by access path, and what must hold for that."""
     forwards: set[cst.CSTNode] = field(default_factory=set)
-    """The forward passes that stand in it."""
+    """The forward passes that stand in it, or are behind what it finds in names of others."""
     records: set[cst.CSTNode] = field(default_factory=set)
     """Those of them that record a graph for some caller."""
     enables: bool = False

@@ -158,6 +158,8 @@ class Loops:
         context = self.context
         loops = context.here.loops
         context.here.loops = (*loops, loop)
+        by_chance = context.here.by_chance
+        context.here.by_chance = by_chance or not runs
         self.unwinding.loops.append(len(self.unwinding.exits))
         head = after = context.state.fork()
         left: list[State] = []
@@ -184,7 +186,7 @@ class Loops:
             after = context.state.fork()
             for each in left:
                 after = after.join(each)
-        context.here.loops = loops
+        context.here.loops, context.here.by_chance = loops, by_chance
         self.unwinding.loops.pop()
         frozen, turns = after.settings[Aspect.FROZEN], after.turns
         context.state.become(after if (endless and left) or runs else head.join(after))

@@ -50,7 +50,7 @@ def freeze_some(context: Context) -> None:
             put(context, Aspect.FROZEN, name, Answer.UNKNOWN)
     learning = context.learning()
     if learning is not None:
-        learning.puts.setdefault((None, Aspect.FROZEN, GROUPS), NOT_SET)
+        learning.marks[None, Aspect.FROZEN, GROUPS] = None
 
 
 def went_through(context: Context, loop: cst.CSTNode) -> None:
@@ -166,15 +166,11 @@ def put_elsewhere(context: Context, owner: Definition | None, aspect: Aspect, pa
         put(context, aspect, path, answer, Evaluated.CALLEE)
         return
     # A function that another one made, of what that was handed.
-    maker = context.known.functions.get(owner) if not isinstance(owner, cst.ClassDef) and owner is not None else None
     root = root_of(path)
-    if maker is None or root not in maker.parameters:
-        return
-    for scope, name in maker.origins.get(maker.parameters.index(root), ()):
+    for name in context.handed_to(owner, root):
         outer = name + path[len(root) :]
-        if scope is context.owner_of(name) and not isinstance(scope, cst.ClassDef):
-            before = setting_of(context.state.settings[aspect], outer)
-            put(context, aspect, outer, answer | before.answer, Evaluated.NOT)
+        before = setting_of(context.state.settings[aspect], outer)
+        put(context, aspect, outer, answer | before.answer, Evaluated.NOT)
 
 
 def mark(context: Context, aspect: Aspect, path: str, answer: Answer, where: Evaluated = Evaluated.HERE) -> None:
@@ -182,9 +178,10 @@ def mark(context: Context, aspect: Aspect, path: str, answer: Answer, where: Eva
     note(context, aspect, path, answer, where)
     learning = context.learning()
     if learning is not None:
-        learning.puts.setdefault((context.owner_of(path), aspect, path), NOT_SET)
+        learning.marks[context.owner_of(path), aspect, path] = None
         if aspect is Aspect.TRAINING:
-            learning.ways.setdefault(path, set()).add((frozenset(context.here.requires), answer))
+            certain = Answer.UNKNOWN if context.here.by_chance else answer
+            learning.ways.setdefault(path, set()).add((frozenset(context.here.requires), certain))
     owner = context.here.owner
     if owner is not None and path.split(".")[0] == "self":
         function = context.here.function

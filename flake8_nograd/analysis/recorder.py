@@ -75,6 +75,8 @@ class Surroundings:
     branches: tuple[tuple[cst.BaseExpression, bool], ...] = ()
     """The conditions of the ``if`` statements around, and whether each holds here."""
     requires: tuple[Condition, ...] = ()
+    by_chance: bool = False
+    """Whether more than these conditions decides if the walk comes here: ``if chance:``, or a loop."""
 
 
 @dataclass(slots=True)

@@ -69,7 +69,7 @@ class Walk(cst.CSTVisitor):
         """The statements of a block."""
         here = self.context.here
         outside, statement, idle, dead = here.block, here.statement, here.idle, self.dead
-        requires = here.requires
+        requires, by_chance = here.requires, here.by_chance
         here.block = node
         for each in node.body:
             if not self.context.state.reached:
@@ -84,7 +84,7 @@ class Walk(cst.CSTVisitor):
             self.context.state.reached = False
         here.block, here.statement, here.idle, self.dead = outside, statement, idle, dead
         # ``if not train: continue`` decides for the rest of its block: there are other ways to what follows.
-        here.requires = requires
+        here.requires, here.by_chance = requires, by_chance
 
     def visit_IndentedBlock(self, node: cst.IndentedBlock) -> bool:
         """A block."""
@@ -367,7 +367,7 @@ class Walk(cst.CSTVisitor):
         here.function, here.owner, here.scopes = node, deferred.owner, deferred.scopes
         here.loops, here.switches, here.tests, here.passed, here.branches = (), (), (), (), ()
         here.idle, here.elsewhere, here.generators, here.body, here.caught = (), {}, (), node.body, ()
-        here.requires = ()
+        here.requires, here.by_chance = (), False
         enter(context, node, deferred.owner, known)
         if isinstance(node, cst.Lambda):
             here.statement = here.block = node

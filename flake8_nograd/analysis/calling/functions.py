@@ -260,13 +260,8 @@ class Functions:
 
     def _changed_by_made(self, maker: Definition | None, parameter: str, left: Abstract) -> None:
         """A function that another one made has perhaps changed what that was handed."""
-        context = self.context
-        known = None if maker is None or isinstance(maker, cst.ClassDef) else context.known.functions.get(maker)
-        if known is None or parameter not in known.parameters:
-            return
-        for scope, name in known.origins.get(known.parameters.index(parameter), ()):
-            if not isinstance(scope, cst.ClassDef) and scope is context.owner_of(name):
-                change_in_place(context, context.lookup(name), partial(_perhaps, left))
+        for name in self.context.handed_to(maker, parameter):
+            change_in_place(self.context, self.context.lookup(name), partial(_perhaps, left))
 
     def runs_now(self, node: cst.Call, definition: Def) -> None:
         """A function of the file is called without arguments, by what it is handed to: the closure of an optimizer."""
