@@ -72,6 +72,8 @@ def needless(facts: FileFacts) -> tuple[Forward, ...]:
         and not _shared_with_training(each)
         and not _belongs_to_caller(facts, each)
         and _evaluates(facts, each, uses.get(each.anchor, []))
+        and not _is_chosen_by_callers(facts, each.place.function)
+        and not _is_chosen_by_callers(facts, each.via)
     ]
     if found and differentiates_in_hooks(facts):
         return ()
@@ -158,6 +160,24 @@ def _belongs_to_caller(facts: FileFacts, each: Forward) -> bool:
     )
 
 
+def _is_chosen_by_callers(facts: FileFacts, function: Function | None) -> bool:
+    """Whether every caller with gradients on calls it without them too, as a condition decides: that is meant."""
+    if function is None or function.guard is not Guard.CALLERS:
+        return False
+    calls = [call.place for call in facts.calls if call.function is function]
+    wanted = [place for place in calls if place.grad & GradMode.ON]
+    return bool(wanted) and all(
+        place.tests
+        and any(
+            other.function is place.function
+            and other.tests == place.tests
+            and any(switch.enables is Answer.NO for switch in other.switches)
+            for other in calls
+        )
+        for place in wanted
+    )
+
+
 def _runs_itself(facts: FileFacts, each: Forward) -> Class | None:
     """The module whose own method runs it or a part of it."""
     function = each.place.function
@@ -206,7 +226,7 @@ def _switches_itself(facts: FileFacts, each: Forward) -> bool:
 def _is_named_for_it(function: Function) -> bool:
     """Whether a method that others may call evaluates, by its name: the part in evaluation mode is not frozen."""
     named = naming.says_evaluation(function.name) or naming.sounds_like_predicting(function.name)
-    return named and not function.name.startswith("_")
+    return named and not function.is_private
 
 
 def _resumes_training(facts: FileFacts, each: Forward) -> bool:
@@ -286,6 +306,7 @@ def _collects(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         and is_called(each)
         and each.via is None
         and any(use.purpose is Purpose.ACCUMULATED and "." not in use.into for use in uses)
+        and not _adds_up(facts, function, uses)
         and all(
             use.purpose in {Purpose.VALUE, Purpose.ACCUMULATED, Purpose.RETURNED} or use.place.function is not function
             for use in uses
@@ -294,6 +315,15 @@ def _collects(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
             value.kind in {Kind.LOADER, Kind.PLAIN} or naming.sounds_like_dataset(value.label)
             for value in gone_through(each)
         )
+    )
+
+
+def _adds_up(facts: FileFacts, function: Function, uses: list[Use]) -> bool:
+    """Whether results are added to parts of a tensor: windows of one input, not the predictions of many."""
+    into = {use.into for use in uses if use.purpose is Purpose.ACCUMULATED}
+    return any(
+        write.place.function is function and write.operation == "+=" and write.target.label in into
+        for write in facts.writes
     )
 
 
@@ -364,7 +394,7 @@ def _gives_predictions(facts: FileFacts, each: Forward, uses: list[Use]) -> bool
     named = naming.sounds_like_evaluation(function.name)
     if each.evaluated is not Evaluated.HERE:
         # Who calls a private method, perhaps from a base class in another file, is judged instead.
-        return named and not function.name.startswith("_") and _runs_itself(facts, each) is None
+        return named and not function.is_private and _runs_itself(facts, each) is None
     if _runs_itself(facts, each) is not None and not _is_named_for_it(function):
         return False
     if function.is_filled_in:
@@ -376,7 +406,7 @@ def _gives_predictions(facts: FileFacts, each: Forward, uses: list[Use]) -> bool
         and all(use.purpose is not Purpose.STORED for use in uses)
         and any(switch.place.function is function and switch.training is Answer.NO for switch in facts.mode_switches)
         and function.parent is None
-        and not function.name.startswith("_")
+        and not function.is_private
         and (_runs_itself(facts, each) is None or naming.sounds_like_encoding(function.name))
         and not naming.sounds_like_forward(function.name)
         and not naming.sounds_like_attack(function.name)

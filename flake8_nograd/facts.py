@@ -193,9 +193,14 @@ class Function:
     """The names that the conditions around its definition test, and what the handlers there catch."""
 
     @property
+    def is_private(self) -> bool:
+        """Whether its name says so: ``_predict``; not ``__call__``, which is how others use an object."""
+        return self.name.startswith("_") and not self.name.endswith("__")
+
+    @property
     def is_filled_in(self) -> bool:
         """Whether it is a private method that nobody in the file calls: a class of another file does."""
-        return self.owner is not None and self.name.startswith("_") and self.guard is Guard.NOBODY
+        return self.owner is not None and self.is_private and self.guard is Guard.NOBODY
 
     @property
     def qualified(self) -> str:

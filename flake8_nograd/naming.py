@@ -350,6 +350,13 @@ def sounds_like_inferer(name: str) -> bool:
 
 
 @cache
+def sounds_like_loading(name: str) -> bool:
+    """``load_from``, ``load_pretrained_weights``; not ``load_state_dict``, which torch calls."""
+    words = words_of(name)
+    return words[:1] == ("load",) and "state" not in words
+
+
+@cache
 def sounds_like_forward(name: str) -> bool:
     """``forward_features``, ``model_forward``: a pass that its callers differentiate, or do not."""
     return "forward" in words_of(name)

@@ -167,7 +167,7 @@ def is_tensor(use: Use) -> bool:
     if use.purpose is Purpose.CALL:
         return use.callee in torch_operations.TAKING_TENSORS
     return use.purpose is Purpose.VALUE and (
-        use.callee in {"detach", "data", "cpu"}
+        use.callee in {"detach", "cpu"}
         or use.callee in torch_operations.PLAIN_METHODS
         or use.callee in torch_operations.NON_DIFFERENTIABLE
     )

@@ -101,6 +101,10 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
         "inferer self.inferer val_inferer self.sliding_window_inferer",
         "SlidingWindowInferer inference infer inferer_type inferred _",
     ),
+    naming.sounds_like_loading: (
+        "load_from load_pretrained_weights load",
+        "load_state_dict _load_from_state_dict reload_weights loader download loading _",
+    ),
     naming.mentions_training: (
         "train self.training is_train istrain do_training args.train_mode trainer.testing self.trainable pretrain",
         "pretrained self.is_trained use_pretrained is_lua_trained_model constraint constrain strain restraints phase _",

@@ -11,7 +11,9 @@ and, for a part of it (`w[0] = 1`),
 
 The rule wants evidence that the target is such a leaf: an item of
 `parameters()`, `weight` or `bias` of a module, an `nn.Parameter`, a tensor made
-with `requires_grad=True`, or one whose `.grad` the update reads.
+with `requires_grad=True`, or one whose `.grad` the update reads. A method by which
+a module takes over weights (`load_from(self, weights)`), and that nobody in the
+file calls, is left to the file that loads the whole.
 
 Example:
 
@@ -63,7 +65,7 @@ from collections.abc import Iterator
 
 from .. import naming
 from ..edits import ENABLE_GRAD, Decorate, Edit, Fix, Wrap
-from ..facts import FileFacts, Function, Kind, Leaf, Manner, Place, Role, Value, Write
+from ..facts import FileFacts, Function, Guard, Kind, Leaf, Manner, Place, Role, Value, Write
 from ..grad import Answer, GradMode
 from ..rule import Finding, rule
 
@@ -97,7 +99,10 @@ def _raises(facts: FileFacts, write: Write) -> bool:
         and write.target.leaf is not None
         and write.target.requires_grad is Answer.YES
         and write.manner is not Manner.DATA
-        and not (function is not None and (function.is_test or _is_called_elsewhere(facts, function)))
+        and not (
+            function is not None
+            and (function.is_test or _is_called_elsewhere(facts, function) or _loads_a_part(function))
+        )
     )
 
 
@@ -109,6 +114,20 @@ def _is_called_elsewhere(facts: FileFacts, function: Function) -> bool:
     return any(
         naming.sounds_like_optimizer_class(base) and not base.startswith("torch.") and base not in here
         for base in function.owner.bases
+    )
+
+
+def _loads_a_part(function: Function) -> bool:
+    """Whether a module takes over weights when a whole that it is a part of, in another file, is loaded.
+
+    That one decides about gradients for all its parts.
+    """
+    return (
+        function.guard is Guard.NOBODY
+        and function.owner is not None
+        and function.owner.role is Role.MODULE
+        and len(function.parameters) > 1
+        and naming.sounds_like_loading(function.name)
     )
 
 
