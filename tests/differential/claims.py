@@ -219,7 +219,7 @@ def compare_rows(found: Comparison, source: Source, facts: FileFacts, lines: dic
             found.open.append(Wrong("backward", f"line {line}", "unknown", "fails" if failed else "runs"))
         if claim is Answer.YES and failed:
             found.wrong.append(Wrong("backward", f"line {line}", "a graph", "it fails"))
-        if claim is Answer.NO and done.completed(line) > 0:
+        if claim is Answer.NO and goes_back(done, line):
             found.wrong.append(Wrong("backward", f"line {line}", "no graph", "it does not fail"))
         if backward.target.releafed is not None and done.reached.get(line):
             # The one claim of a backward pass that reaches no parameter: what it starts from was made a leaf.
@@ -247,6 +247,12 @@ def compare_rows(found: Comparison, source: Source, facts: FileFacts, lines: dic
             found.wrong.append(Wrong("write", f"line {line}", "allowed", "it fails"))
         if claim is Answer.YES and done.completed(line) > 0:
             found.wrong.append(Wrong("write", f"line {line}", "a leaf changed in place", "it does not fail"))
+
+
+def goes_back(done: Run, line: int) -> bool:
+    """Whether a backward pass on a line came to its end: what ``flag and loss.backward()`` has may not run at all."""
+    refused = [message for message in done.failures.get(line, []) if NO_GRAPH in message]
+    return done.completed(line) > 0 and len(done.cuts.get(line, [])) > len(refused)
 
 
 _ASKS = re.compile(r"\bbackward\(|autograd\.grad\(")

@@ -10,7 +10,7 @@ from flake8_nograd.grad import Answer, GradMode
 from flake8_nograd.rule import Finding, Rule
 from flake8_nograd.source import Source
 
-from .claims import CUT_BY, LEAF, NO_GRAPH, Comparison, Wrong
+from .claims import CUT_BY, LEAF, NO_GRAPH, Comparison, Wrong, goes_back
 from .lines import stands_on
 from .running import Run
 
@@ -49,9 +49,9 @@ def compare_findings(
 
 
 def _check_no_graph(found: Comparison, line: int, also: object, lines: Lines, runs: list[Run]) -> None:
-    found.judged["NGR201"] += any(done.completed(line) > 0 or done.failures.get(line) for done in runs)
+    found.judged["NGR201"] += any(goes_back(done, line) or done.failures.get(line) for done in runs)
     for done in runs:
-        if done.completed(line) > 0:
+        if goes_back(done, line):
             found.wrong.append(Wrong("NGR201", f"line {line}", "no graph", "backward does not fail"))
     if len(runs) > 1:
         return  # Where ways met, the place is that of one of them, which chance may have left out.
