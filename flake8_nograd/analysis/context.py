@@ -236,6 +236,10 @@ class Context:
         function = self.function()
         if value.parameter is not None and function is not None:
             found |= function.origins.get(value.parameter, frozenset())
+        if value.views:
+            # Written to by the name of what it is a view of, it has changed.
+            shared = (name for name, held in self.state.names.items() if held.identity & value.views)
+            found |= {(self.owner_of(name), name) for name in shared}
         return value.held | found
 
     def aliases(self, path: str) -> Iterator[str]:

@@ -78,6 +78,8 @@ class FunctionKnowledge:
     """What it binds names of other scopes to (``global``, ``nonlocal``), calls in it included."""
     leaves: Shift = KEEP
     """How grad mode has changed when it returns."""
+    raises: Shift = KEEP
+    """How it may have changed when an error leaves it."""
     yields: Shift | None = None
     """How grad mode has changed where it yields."""
     altered: set[int] = field(default_factory=set)
@@ -162,6 +164,7 @@ class FunctionKnowledge:
                 self.guard,
                 self.own,
                 self.leaves,
+                self.raises,
                 self.yields,
                 self.unwinds,
                 self.stirred,

@@ -26,6 +26,7 @@ from ..facts import (
     Write,
     Yield,
 )
+from ..grad import Shift
 from ..settings import Settings
 from .knowledge import Def, Knowledge
 from .value import Definition
@@ -75,6 +76,8 @@ class Surroundings:
     branches: tuple[tuple[cst.BaseExpression, bool], ...] = ()
     """The conditions of the ``if`` statements around, and whether each holds here."""
     requires: tuple[Condition, ...] = ()
+    interrupted: Shift | None = None
+    """The modes in which an error may have left functions of the file that the statement at hand calls."""
     by_chance: bool = False
     """Whether more than these conditions decides if the walk comes here: ``if chance:``, or a loop."""
 

@@ -53,17 +53,23 @@ class Unwinding:
             manager.stirred |= self.out(depth) != mode
 
     def may_raise(self) -> None:
-        """What is known here, is in the handlers of the ``try`` around."""
+        """What is known here, is in the handlers of the ``try`` around; of the mode, callers know as well."""
+        context = self.context
+        interrupted, context.here.interrupted = context.here.interrupted, None
+        mode = context.state.mode if interrupted is None else context.state.mode | interrupted
+        learning = context.learning()
+        if learning is not None:
+            learning.raises |= self.out(0, mode, raised=True)
         if self.tries:
             depth, raised = self.tries[-1]
-            here = self.context.state.fork()
-            here.mode, here.reached = self.out(depth, raised=True), True
+            here = context.state.fork()
+            here.mode, here.reached = self.out(depth, mode, raised=True), True
             self.tries[-1] = depth, raised.join(here)
 
-    def out(self, depth: int, *, raised: bool = False) -> Shift:
-        """The mode when each ``with`` and ``finally`` inside of a depth has been left."""
+    def out(self, depth: int, mode: Shift | None = None, *, raised: bool = False) -> Shift:
+        """The mode, that here or another, when each ``with`` and ``finally`` inside of a depth has been left."""
         context = self.context
-        mode = context.state.mode
+        mode = context.state.mode if mode is None else mode
         for number in range(len(self.exits) - 1, depth - 1, -1):
             leaving = self.exits[number]
             if isinstance(leaving, Shift):

@@ -11,7 +11,7 @@ from flake8_nograd.rule import Finding, Rule
 from flake8_nograd.source import Source
 
 from .claims import CUT_BY, LEAF, NO_GRAPH, Comparison, Wrong, goes_back
-from .lines import stands_on
+from .lines import holds, stands_on
 from .running import Run
 
 SAVED = "Inference tensors cannot be saved for backward"
@@ -38,7 +38,10 @@ def compare_findings(
         line = rows.get(finding.anchor, 0)
         places.setdefault(rule.code, set()).add(line)
         if rule.code == "NGR201":
-            _check_no_graph(found, line, finding.also, lines, runs)
+            function = next(each.place.function for each in facts.backwards if each.anchor is finding.anchor)
+            # Of several functions that bind a name of another, the place is that of one of them.
+            is_own = function is None or holds(function.anchor, finding.also)
+            _check_no_graph(found, line, finding.also if is_own else None, lines, runs)
         elif rule.code == "NGR301":
             _check_leaf(found, facts, lines, line, runs)
         elif rule.code in {"NGR101", "NGR102"}:
@@ -53,7 +56,7 @@ def _check_no_graph(found: Comparison, line: int, also: object, lines: Lines, ru
     for done in runs:
         if goes_back(done, line):
             found.wrong.append(Wrong("NGR201", f"line {line}", "no graph", "backward does not fail"))
-    if len(runs) > 1:
+    if len(runs) > 1 or also is None:
         return  # Where ways met, the place is that of one of them, which chance may have left out.
     seen = [{cut for _, cut in cuts} for done in runs if done.failures.get(line) for cuts in done.cuts.get(line, [])]
     if seen and not any(stands_on(lines, also, ways) for ways in seen):

@@ -5,6 +5,8 @@ Generated programs have each statement on one line, which makes it a matter of c
 
 from __future__ import annotations
 
+from types import UnionType
+
 import libcst as cst
 
 
@@ -17,25 +19,27 @@ def statement_lines(module: cst.Module) -> dict[object, int]:
 
 def stands_on(lines: dict[object, int], node: object, wanted: set[int]) -> bool:
     """Whether a node is part of a statement that begins on one of some lines, and not of a block in it."""
-    return any(line in wanted and _holds(statement, node) for statement, line in lines.items())
+    return any(line in wanted and holds(statement, node, blocks=False) for statement, line in lines.items())
 
 
-def _holds(statement: object, node: object) -> bool:
-    finder = _Finder(statement, node)
+def holds(statement: object, node: object, *, blocks: bool = True) -> bool:
+    """Whether a node is part of a statement, perhaps of a block in it."""
     assert isinstance(statement, cst.CSTNode)
+    outside = cst.BaseParenthesizableWhitespace if blocks else cst.BaseSuite | cst.BaseParenthesizableWhitespace
+    finder = _Finder(node, outside)
     statement.visit(finder)
     return finder.found
 
 
 class _Finder(cst.CSTVisitor):
-    def __init__(self, statement: object, node: object) -> None:
+    def __init__(self, node: object, outside: type | UnionType) -> None:
         super().__init__()
-        self.statement, self.node = statement, node
+        self.node, self.outside = node, outside
         self.found = False
 
     def on_visit(self, node: cst.CSTNode) -> bool:
         self.found |= node is self.node
-        return not self.found and not isinstance(node, cst.BaseSuite | cst.BaseParenthesizableWhitespace)
+        return not self.found and not isinstance(node, self.outside)
 
 
 class _Count:

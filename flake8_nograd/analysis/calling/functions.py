@@ -22,7 +22,7 @@ from ..putting import GROUPS, freeze, freeze_some, perhaps_rebound, put, put_els
 from ..switching import switch_of
 from ..value import UNKNOWN, Abstract, Definition, Leaving, Put, replace
 from .containers import Containers
-from .handing import left_by, note_aliases, paths_inside, result_of, transfer
+from .handing import interrupted_by, left_by, note_aliases, paths_inside, result_of, transfer
 from .rows import Rows
 
 
@@ -100,6 +100,8 @@ class Functions:
         given = Arguments(list(given.positional), dict(given.keywords), given.starred, given.is_statement)
         if known is not None:
             self.left_behind(node, known, bound, given, paths, meets)
+            if callee.shift is None:
+                interrupted_by(context, known, outside)
         if known is None or known.returns is None:
             return Abstract(forwards=forwards_of(given.all()), made_at=node)
         if callee.shift is not None:

@@ -73,9 +73,22 @@ def hand_over(context: Context, definition: Def, paths: dict[str, str], aspect: 
     learned.settings[aspect] = mapped
 
 
+def interrupted_by(context: Context, known: FunctionKnowledge, outside: Shift) -> None:
+    """An error may leave a function of the file that is called, in a mode that its end would have brought back."""
+    left = outside if _restores(known) else outside.then(known.raises)
+    if left != outside:
+        here = context.here
+        here.interrupted = left if here.interrupted is None else here.interrupted | left
+
+
+def _restores(known: FunctionKnowledge) -> bool:
+    """Whether the mode after a call is that before, whatever the function does."""
+    return known.is_generator or any(each in torch_api.SWITCHES for each in known.decorators)
+
+
 def left_by(known: FunctionKnowledge, outside: Shift) -> Shift:
     """The mode after a call of a function of the file."""
-    if known.is_generator or any(each in torch_api.SWITCHES for each in known.decorators):
+    if _restores(known):
         return outside
     left = outside.then(known.leaves)
     # Other decorators may bring the mode back.
