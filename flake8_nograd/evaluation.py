@@ -480,12 +480,19 @@ def _trains(facts: FileFacts, loop: Loop, evaluated: tuple[Forward, ...]) -> boo
         and each not in evaluated
         and each.training is not Answer.NO
         and not naming.sounds_like_criterion(each.model.label)
+        and not is_scored(facts, each)
     ]
     return any(records(each) and each.frozen is not Answer.YES for each in trained) or any(
         loop in call.place.loops
         and (naming.mentions_training(call.api.rsplit(".", 1)[-1]) or differentiates(facts, call))
         for call in facts.calls
     )
+
+
+def is_scored(facts: FileFacts, each: Forward) -> bool:
+    """Whether nothing but numbers is made of what a model gives, which nobody has put in training mode."""
+    uses = uses_of_passes(facts).get(each.anchor, [])
+    return each.training is Answer.UNKNOWN and bool(uses) and all(use.purpose is Purpose.VALUE for use in uses)
 
 
 def _switches_inside(facts: FileFacts, loop: Loop) -> bool:

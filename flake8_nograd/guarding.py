@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import naming, torch_api, torch_classes
 from .edits import NO_GRAD, Decorate, Edit, Fix, Wrap
-from .evaluation import needless, records
+from .evaluation import is_scored, needless, records
 from .facts import LEAVING, Anchor, FileFacts, Form, Forward, Function, Kind, Loop, Place, Purpose, Value
 from .grad import Answer
 from .wanting import attacks_in, called_by, differentiates, functions_run_by, hooking_in, trains_on
@@ -211,6 +211,13 @@ def _safe(
     run.update(function for each in facts.forwards if holds(each.place) for function in functions_run_by(each))
     run |= called_by(facts, run)
     if any(_asks_for_mode(facts, each) or _may_keep_what_it_gives(each) for each in run):
+        return False
+    if any(
+        is_scored(facts, each) and records(each) and each.frozen is not Answer.YES
+        for each in facts.forwards
+        if holds(each.place) and each not in forwards and not naming.sounds_like_criterion(each.model.label)
+    ):
+        # So may another model that is run beside.
         return False
     anchors = {each.anchor for each in facts.forwards if holds(each.place) or each in forwards}
     # What is added up is made in the region; another result may be a view of a weight, which nobody can

@@ -12,6 +12,7 @@ ENDS = LEAVING | {Purpose.VALUE, Purpose.ACCUMULATED, Purpose.CALL}
 PIECES = frozenset({Kind.CONTAINER, Kind.DATA, Kind.PLAIN})
 
 
+@lru_cache(maxsize=1)  # of the file at hand
 def uses_of_passes(facts: FileFacts) -> dict[Anchor, list[Use]]:
     """What the result of each forward pass is used for."""
     table: dict[Anchor, list[Use]] = {}

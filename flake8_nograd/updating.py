@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+from . import naming
 from .edits import NO_GRAD, Edit, Fix, Replace, Wrap
-from .facts import Assignment, Call, FileFacts, Function, Kind, Leaf, Loop, Loss, Place, Purpose, Role
-from .grad import GradMode
+from .facts import (
+    LEAVING,
+    Assignment,
+    Call,
+    FileFacts,
+    Forward,
+    Function,
+    Kind,
+    Leaf,
+    Loop,
+    Loss,
+    Manner,
+    Place,
+    Purpose,
+    Role,
+    Use,
+    Value,
+    Write,
+)
+from .grad import Answer, GradMode
+from .wanting import attacks_in, differentiating, run_differentiates
 
 TENSORS = frozenset({Kind.UNKNOWN, Kind.TENSOR, Kind.PARAMETER, Kind.DATA})
 LEAF_MAKERS = frozenset({".requires_grad_", ".detach_", ".retain_grad"})
@@ -171,3 +191,84 @@ def in_place(each: Assignment, *, safe: bool = False) -> Fix | None:
     if each.place.grad & GradMode.ON:
         edits = (replace, Wrap((each.place.statement,), NO_GRAD))
     return Fix(edits, safe, f"Change `{label}` in place under no_grad")
+
+
+PLAIN_DECORATORS = frozenset({"staticmethod", "classmethod"})
+MEANT_WITH_GRADIENTS = frozenset(
+    {".requires_grad_", ".register_hook", ".retain_grad", "torch.is_grad_enabled", "torch.utils.checkpoint.checkpoint"}
+)
+"""Calls that mean another thing, or raise, without gradients."""
+
+
+def updates_by_passes(facts: FileFacts, write: Write) -> bool:
+    """Whether the function around an update is there to change weights, and runs models for it.
+
+    Nothing that it computes has a graph where it ends up, and nothing in it asks for a gradient: it does the same
+    without gradients, as a whole. A model that we do not know may ask inside; then it must be certain that the
+    function raises today.
+    """
+    function, place = write.place.function, write.place
+    passes = [each for each in facts.forwards if each.place.function is function]
+    raises = not (place.tests or place.passed or place.caught or place.loops)
+    if (
+        function is None
+        or function.is_async
+        or function.is_generator
+        or function.name in {"<lambda>", "__init__", "forward", "__call__"}
+        or not PLAIN_DECORATORS.issuperset(function.decorators)
+        or function in differentiating(facts)
+        or attacks_in(facts, function)
+        or any(each.parent is function for each in facts.functions)
+        or any(each.function is function for each in facts.switches)
+        or not passes
+        or not (raises or all(_is_known(facts, each) for each in passes))
+    ):
+        return False
+    changed = [each for each in facts.writes if each.place.function is function and each.manner is not Manner.DATA]
+    weights = {each.target.label for each in changed if each.target.leaf is not None}
+    return (
+        all(_ends_here(each) for each in changed)
+        and not any(
+            _keeps_a_graph(each) for each in facts.uses if each.place.function is function and each.into not in weights
+        )
+        and not any(_may_train(each) for each in facts.calls if each.place.function is function)
+    )
+
+
+def _is_known(facts: FileFacts, each: Forward) -> bool:
+    """Whether a model is a layer of torch's, or of the file, and asks for no gradients inside."""
+    is_known = bool(each.runs) or each.model.api.startswith("torch.nn.")
+    return is_known and not run_differentiates(facts, each) and not any(run.names_forces for run in each.runs)
+
+
+def _has_graph(value: Value) -> bool:
+    """Whether it is a tensor that may have a graph, and no parameter that was there."""
+    return value.kind is Kind.TENSOR and value.requires_grad is not Answer.NO and value.leaf is None
+
+
+def _ends_here(write: Write) -> bool:
+    """Whether what is changed is a weight, or has no graph before and afterwards."""
+    target = write.target
+    if target.leaf is not None:
+        return True
+    return target.requires_grad is Answer.NO and all(each.requires_grad is Answer.NO for each in write.sources)
+
+
+def _keeps_a_graph(use: Use) -> bool:
+    """Whether a result with its graph is there when the function has returned, or somebody we do not know has it."""
+    if use.value.requires_grad is Answer.NO:
+        return False
+    kept = use.purpose in LEAVING or (use.purpose is Purpose.ACCUMULATED and "." in use.into)
+    return kept or (use.purpose is Purpose.CALL and not naming.sounds_like_record(use.callee))
+
+
+def _may_train(call: Call) -> bool:
+    """Whether a call needs gradients, as far as its name tells, or hands a tensor with a graph to unknown code."""
+    if call.api in MEANT_WITH_GRADIENTS or naming.mentions_training(call.api.rsplit(".", 1)[-1]):
+        return True
+    if call.api == ".step" or (call.function is None and call.receiver.kind is Kind.OPTIMIZER):
+        return True
+    of_tensor = call.receiver.kind in {Kind.TENSOR, Kind.PARAMETER}
+    known = call.function is not None or of_tensor or call.api.startswith(("torch.", "builtins"))
+    given = (*call.arguments, *(value for _, value in call.keywords))
+    return not known and any(_has_graph(each) or each.kind in {Kind.MODEL, Kind.OPTIMIZER} for each in given)

@@ -46,9 +46,10 @@ Use instead:
 
 Fix safety:
 
-    Safe: today's code raises. A wrapped update changes the same numbers. The `step`
-    of an `Optimizer` is decorated as a whole, as torch's own optimizers are, and
-    its closure called under `enable_grad`.
+    Safe: today's code raises. A wrapped update changes the same numbers. A function that
+    changes weights, and runs a model for nothing else, is decorated as a whole. So is the
+    `step` of an `Optimizer`, as torch's own optimizers are, and its closure called under
+    `enable_grad`.
 
 When to silence it:
 
@@ -68,6 +69,7 @@ from ..edits import ENABLE_GRAD, Decorate, Edit, Fix, Wrap
 from ..facts import FileFacts, Function, Guard, Kind, Leaf, Manner, Place, Role, Value, Write
 from ..grad import Answer, GradMode
 from ..rule import Finding, rule
+from ..updating import updates_by_passes
 
 
 @rule(
@@ -167,6 +169,9 @@ def _fix(facts: FileFacts, write: Write) -> Fix:
     if step is not None and step.name == "step" and step.owner is not None and step.owner.role is Role.OPTIMIZER:
         if not step.is_async and not step.is_generator:
             return Fix((Decorate(step.anchor), *_closure_calls(facts, step)), True, "Run the step under no_grad")
+    if step is not None and updates_by_passes(facts, write):
+        # The pass is for the weights alone: it would record a graph that nobody goes back through.
+        return Fix((Decorate(step.anchor),), True, "Run the function under no_grad")
     suspends = any(each.place.statement is write.place.statement for each in facts.yields)
     return Fix((Wrap((write.place.statement,)),), not suspends, "Update it under no_grad")
 
