@@ -139,3 +139,5 @@ class Fix:
     """Whether it provably cannot change what a working program computes."""
     message: str
     """What the fix does, as an imperative: ``Run the loop under no_grad``."""
+    otherwise: tuple[Edit, ...] = ()
+    """What does the same, as safely, where the edits cannot be made: a decorator's name may not be there yet."""

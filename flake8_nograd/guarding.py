@@ -20,16 +20,21 @@ def mended(facts: FileFacts, forwards: list[Forward], loop: Loop | None) -> Fix 
     if function is not None and function.anchor is first.place.statement:
         return None
     edit: Edit | None = None
+    wrap = Wrap((statement,), NO_GRAD)
+    wraps = not _suspends(facts, function, loop, statement) and not _means_something_else(
+        facts, function, loop, statement
+    )
     if function is not None and _only_evaluates(facts, function):
         edit = Decorate(function.anchor, NO_GRAD)
-    elif not _suspends(facts, function, loop, statement) and not _means_something_else(
-        facts, function, loop, statement
-    ):
-        edit = Wrap((statement,), NO_GRAD)
+    elif wraps:
+        edit = wrap
     if edit is None or _turned_on_inside(facts, edit, function, loop, statement):
         return None
-    what = "the function" if isinstance(edit, Decorate) else "the loop" if loop is not None else "the call"
-    return Fix((edit,), _safe(facts, forwards, function, edit, loop, statement), f"Run {what} under no_grad")
+    safe = _safe(facts, forwards, function, edit, loop, statement)
+    if isinstance(edit, Wrap):
+        return Fix((edit,), safe, f"Run {'the call' if loop is None else 'the loop'} under no_grad")
+    wraps = wraps and (not safe or _safe(facts, forwards, function, wrap, loop, statement))
+    return Fix((edit,), safe, "Run the function under no_grad", (wrap,) if wraps else ())
 
 
 def _only_evaluates(facts: FileFacts, function: Function) -> bool:

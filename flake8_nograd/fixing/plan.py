@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import libcst as cst
@@ -106,9 +107,25 @@ class _Planner:
     spelling: Spelling
 
     def steps(self, fix: Fix) -> Steps:
-        """What a fix does; ``RefusedError`` when one of its edits cannot be made."""
+        """What a fix does; ``RefusedError`` when one of its edits cannot be made.
+
+        Where a function imports torch itself, a decorator would need it at the top of the file.
+        """
+        if not fix.otherwise:
+            return self._taken(fix.edits)
+        try:
+            steps = self._taken(fix.edits)
+        except RefusedError:
+            return self._taken(fix.otherwise)
+        if steps.needs_import:
+            with suppress(RefusedError):
+                other = self._taken(fix.otherwise)
+                return steps if other.needs_import else other
+        return steps
+
+    def _taken(self, edits: Sequence[Edit]) -> Steps:
         steps = Steps()
-        for each in fix.edits:
+        for each in edits:
             self._step(steps, each)
         return steps
 
