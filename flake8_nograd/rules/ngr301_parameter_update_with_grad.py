@@ -101,6 +101,7 @@ def _raises(facts: FileFacts, write: Write) -> bool:
         and write.target.leaf is not None
         and write.target.requires_grad is Answer.YES
         and write.manner is not Manner.DATA
+        and not _is_taken_over(facts, write)
         and not (
             function is not None
             and (function.is_test or _is_called_elsewhere(facts, function) or _loads_a_part(function))
@@ -116,6 +117,26 @@ def _is_called_elsewhere(facts: FileFacts, function: Function) -> bool:
     return any(
         naming.sounds_like_optimizer_class(base) and not base.startswith("torch.") and base not in here
         for base in function.owner.bases
+    )
+
+
+def _is_taken_over(facts: FileFacts, write: Write) -> bool:
+    """Whether an attribute is only ever made of itself here: ``self.weight = nn.Parameter(self.weight.t())``.
+
+    What it held at first another file has bound, perhaps frozen.
+    """
+    label, function = write.target.label, write.place.function
+    if function is None or not label.startswith("self.") or write.target.leaf is not Leaf.REGISTERED:
+        return False
+    bound = [
+        each
+        for each in facts.assignments
+        if each.target.label == label
+        and each.place.function is not None
+        and each.place.function.owner is function.owner
+    ]
+    return bool(bound) and all(
+        any(read.label == label or read.label.startswith(f"{label}.") for read in each.reads) for each in bound
     )
 
 
