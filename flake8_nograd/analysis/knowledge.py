@@ -29,6 +29,8 @@ class Run:
     """Whether the function itself decides between training and evaluation mode, or on gradients."""
     anchor: cst.CSTNode
     """The call."""
+    requires: frozenset[Condition] = frozenset()
+    """What of the function's parameters must hold for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +117,8 @@ class FunctionKnowledge:
     """Whether it puts a model in training mode, by access path, and what must hold for that."""
     forwards: set[cst.CSTNode] = field(default_factory=set)
     """The forward passes that stand in it, or are behind what it finds in names of others."""
-    records: set[cst.CSTNode] = field(default_factory=set)
-    """Those of them that record a graph for some caller."""
+    records: dict[cst.CSTNode, set[frozenset[Condition]]] = field(default_factory=dict)
+    """Those of them that record a graph for some caller, and what of its parameters must hold for that."""
     enables: bool = False
     """Whether it, or what it calls, turns gradients on itself for a forward pass."""
     is_generator: bool = False

@@ -10,14 +10,14 @@ from operator import or_
 import libcst as cst
 
 from ... import torch_api
-from ...facts import Evaluated, Kind, Role, ThreadCall
+from ...facts import Condition, Evaluated, Kind, Role, ThreadCall
 from ...grad import ANYTHING, KEEP, Answer
 from ..aspects import BUILT, NOT_SET, Aspect, Setting, root_of
 from ..changing import change_in_place, kept
 from ..collected import Arguments, contents, forwards_of, merge
 from ..conditions import NOTHING_KNOWN, Meets, met
 from ..context import Context
-from ..knowledge import Def, FunctionKnowledge, Run
+from ..knowledge import Def, FunctionKnowledge
 from ..putting import GROUPS, freeze, freeze_some, perhaps_rebound, put, put_elsewhere
 from ..switching import switch_of
 from ..value import UNKNOWN, Abstract, Definition, Leaving, Put, replace
@@ -294,8 +294,11 @@ class Functions:
         """The forward passes that the callee runs for us, and does not go back through itself."""
         context = self.context
         known = context.known.functions[definition]
-        seen: dict[tuple[str, str], Run] = {}
+        seen: dict[tuple[str, str], set[frozenset[Condition]]] = {}
         for run in known.runs:
+            requires = meets.left(run.requires)
+            if requires is None:
+                continue
             differentiated = context.known.differentiated.get(run.anchor, ())
             left = [each for each in map(meets.left, differentiated) if each is not None]
             if run.explicit or frozenset() in left:
@@ -307,11 +310,11 @@ class Functions:
             path = (outside or root) + dot + rest
             if left:
                 # Our own callers know whether it does.
-                self.rows.run_for_callers(node, replace(UNKNOWN, kind=Kind.MODEL, label=path), run.method)
-                for requires in left:
-                    context.learned.is_differentiated(node, requires)
+                self.rows.run_for_callers(node, replace(UNKNOWN, kind=Kind.MODEL, label=path), run.method, requires)
+                for each in left:
+                    context.learned.is_differentiated(node, each)
                 continue
-            seen.setdefault((path, run.method), run)
+            seen.setdefault((path, run.method), set()).add(requires)
         name = definition.name.value if isinstance(definition, cst.FunctionDef) else ""
         is_plain = "self" not in paths or self._is_plain(callee.bound)
         if (
@@ -322,9 +325,9 @@ class Functions:
         ):
             # A module's own forward pass runs the module, not this or that part.
             return self._runs_itself(node, paths["self"], name, definition)
-        for path, method in seen:
+        for (path, method), ways in seen.items():
             model = replace(UNKNOWN, kind=Kind.MODEL, label=path)
-            self.rows.forward(node, model, method, Answer.NO, definition)
+            self.rows.forward(node, model, method, Answer.NO, definition, requires=ways)
         return bool(seen)
 
     def _is_plain(self, owner: Abstract | None) -> bool:

@@ -60,9 +60,11 @@ def hand_over(context: Context, definition: Def, paths: dict[str, str], aspect: 
         for path, part in table.items():
             if is_part(path, outside):
                 mapped[inside + path[len(outside) :]] = part
+    # One that stands in the method at hand knows its object.
+    is_within = learned.parent is not None and learned.parent in context.here.scopes
     for path, setting in table.items():
         root = path.split(".")[0]
-        if root not in learned.parameters and root != "self":
+        if root not in learned.parameters and (root != "self" or is_within):
             mapped.setdefault(path, setting)
     mapped = {path: Setting(setting.answer, _by_caller(setting)) for path, setting in mapped.items()}
     before = learned.settings.get(aspect)

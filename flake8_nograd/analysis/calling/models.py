@@ -12,6 +12,7 @@ from ...facts import Cut, Kind, Loss
 from ...grad import ANYTHING, Answer, GradMode
 from ..aspects import Aspect
 from ..collected import Arguments, flat, forwards_of, merge
+from ..conditions import Meets, met
 from ..context import Context
 from ..knowledge import FunctionKnowledge
 from ..putting import put
@@ -44,7 +45,10 @@ class Models:
         inputs = given.all()
         needs = Answer.YES if any(_differentiable_input(each) for each in inputs) else Answer.NO
         several = len(owners) > 1 or model.is_perhaps_foreign
-        graph = Answer.UNKNOWN if known is None or several else _graph(known)
+        graph = Answer.UNKNOWN
+        if known is not None and not several:
+            paths = paths_inside(known.parameters, 1, replace(model, bound=model), given)
+            graph = _graph(known, met(context, known, 1, given, paths))
         # Nothing is recorded of inference tensors alone.
         alone = model.made_under is GradMode.INFERENCE and all(each.is_inference is Answer.YES for each in inputs)
         if definition is None and alone and inputs:
@@ -180,11 +184,14 @@ def _is_perhaps_of_inference(operands: list[Abstract]) -> bool:
     return was_perhaps_made_in_inference(model) and not any(each.is_inference is Answer.NO for each in inputs)
 
 
-def _graph(forward: FunctionKnowledge) -> Answer:
+def _graph(forward: FunctionKnowledge, meets: Meets) -> Answer:
     """Whether a forward pass of the file gives something with a graph of its own."""
     given = forward.returns
-    if given is None or forward.records:
+    if given is None or any(meets.left(each) is not None for ways in forward.records.values() for each in ways):
         return Answer.UNKNOWN
+    if forward.records:
+        # ``if not self.training:`` it goes another way, on which it runs nothing.
+        return Answer.NO
     if given.is_none or given.kind is Kind.PARAMETER or given.parameter is not None:
         return Answer.NO
     if given.cut is not None and given.cut.how in NO_GRAD_CUTS:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import libcst as cst
 
 from ... import naming, torch_api
-from ...facts import Call, Evaluated, Forward, Kind, Passed, Purpose
+from ...facts import Call, Condition, Evaluated, Forward, Kind, Passed, Purpose
 from ...grad import Answer, GradMode
 from ..collected import Arguments, forwards_of
 from ..conditions import NOTHING_KNOWN, Meets
@@ -66,8 +66,12 @@ class Rows:
         graph: Answer = Answer.UNKNOWN,
         given: frozenset[cst.CSTNode] = frozenset(),
         runs: Sequence[Def] = (),
+        requires: Collection[frozenset[Condition]] = (frozenset(),),
     ) -> None:
-        """The row of a forward pass; ``via`` is the function of the file that runs it, ``runs`` what is run by it."""
+        """The row of a forward pass; ``via`` is the function of the file that runs it, ``runs`` what is run by it.
+
+        Of a call, ``requires`` is what the function around must be given for one of the passes behind it.
+        """
         context = self.context
         setting = context.training(model)
         through = context.known.functions.get(via) if via is not None else None
@@ -94,13 +98,16 @@ class Rows:
         if learning is not None:
             learning.forwards.add(node)
             if graph is not Answer.NO and learning.own.then(context.state.mode).of(GradMode.ON) & GradMode.ON:
-                learning.records.add(node)
+                learning.records.setdefault(node, set()).add(frozenset(context.here.requires))
             learning.enables |= learning.own.then(context.state.mode).of(GradMode.OFF) is GradMode.ON
         if graph is Answer.NO or (discarded and method not in {"__call__", "forward"}):
             return
-        self.run_for_callers(node, model, method)
+        for each in requires:
+            self.run_for_callers(node, model, method, each)
 
-    def run_for_callers(self, node: cst.Call, model: Abstract, method: str) -> None:
+    def run_for_callers(
+        self, node: cst.Call, model: Abstract, method: str, requires: frozenset[Condition] = frozenset()
+    ) -> None:
         """Who calls the function around runs the model by it, if it leaves grad mode as it is."""
         context = self.context
         learning = context.learning()
@@ -112,7 +119,7 @@ class Rows:
             built = setting.where is Evaluated.CONSTRUCTOR and model.parameter is None and "." not in model.label
             explicit = setting.answer is not Answer.UNKNOWN and (setting.where is Evaluated.HERE or built)
             explicit |= any(naming.sounds_like_gradient_flag(name) for name in context.place().tests)
-            learning.runs[Run(model.label, method, explicit, node)] = None
+            learning.runs[Run(model.label, method, explicit, node, requires.union(context.here.requires))] = None
 
     def calls(self, known: FunctionKnowledge | None) -> None:
         """A function of the file is called: what it does for its callers, the function around does for its own."""
