@@ -21,6 +21,12 @@ class Arguments:
     keywords: dict[str, Abstract]
     starred: bool = False
     is_statement: bool = False
+    unpacked_from: int | None = None
+    """The place of the first of ``*args`` and ``**options`` among the positional ones."""
+
+    def is_certain(self, position: int) -> bool:
+        """Whether a positional argument is the one at that place, since nothing is unpacked before it."""
+        return self.unpacked_from is None or position < self.unpacked_from
 
     def all(self) -> list[Abstract]:
         """Every argument."""

@@ -277,6 +277,8 @@ class Expressions:
         for argument, value in zip(node.args, values, strict=True):
             if argument.star:
                 given.starred = True
+                if given.unpacked_from is None:
+                    given.unpacked_from = len(given.positional)
                 given.positional.append(replace(value, label="", lazy=None))
             elif argument.keyword is not None:
                 given.keywords[argument.keyword.value] = value

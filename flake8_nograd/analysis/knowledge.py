@@ -296,9 +296,15 @@ class Knowledge:
 
     def adds_nothing_to(self, before: Knowledge) -> bool:
         """Whether one more walk would find what the last one found."""
-        return all(each.gist() == before.functions[node].gist() for node, each in self.functions.items()) and all(
-            each.gist() == before.classes[node].gist() for node, each in self.classes.items()
+        return (
+            all(each.gist() == before.functions[node].gist() for node, each in self.functions.items())
+            and all(each.gist() == before.classes[node].gist() for node, each in self.classes.items())
+            and self._bindings() == before._bindings()
         )
+
+    def _bindings(self) -> dict[Definition | None, dict[str, object]]:
+        """What decides what functions find in names of others."""
+        return {scope: {name: each.gist() for name, each in names.items()} for scope, names in self.bindings.items()}
 
     def owners_of(self, method: str) -> list[cst.FunctionDef]:
         """The methods of that name in all classes of the file."""

@@ -38,9 +38,7 @@ class Targets:
             context.state.rename(name)
             for table in context.state.settings.values():
                 table.pop(name, None)
-        if value.kind is Kind.MODEL and value.label and value.label != name:
-            alias(context, name, value.label)
-        elif value.kind is Kind.MODEL and not value.label and value.training.answer is Answer.NO:
+        if value.kind is Kind.MODEL and not value.label and value.training.answer is Answer.NO:
             # ``model = DataParallel(model)``: where branches meet, the name was in evaluation mode in both.
             context.state.settings[Aspect.TRAINING][name] = value.training
         if value.label and value.label != name and value.kind in COLLECTIONS_OF_DATA:
@@ -52,6 +50,9 @@ class Targets:
             context.state.names[name] = value
         if "." not in name:
             context.learned.bind(context.here.elsewhere.get(name, context.here.scopes[0]), name, value)
+        if value.kind is Kind.MODEL and value.label and value.label != name:
+            # Now that it is known whose name it is.
+            alias(context, name, value.label)
 
     def _built(self, name: str, value: Abstract) -> None:
         """A module of the file that has no name yet gets one: its parts are what its constructor left them in."""

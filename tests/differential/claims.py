@@ -134,6 +134,8 @@ def _questions(found: Comparison, place: str, row: Reveal, visits: set[Seen]) ->
 
 def _has_a_cut(value: Value, visits: set[Seen]) -> bool:
     claimed = value.requires_grad is Answer.NO and value.made_at is not None
+    # Of several callers in several modes, it is that of one of them.
+    claimed &= value.made_under in {*CUT_BY[Loss.NO_GRAD], GradMode.ON, GradMode.NOT_ON}
     return claimed and all(seen.kind == "tensor" for seen in visits)
 
 

@@ -119,15 +119,15 @@ class Functions:
     def _hand_in(self, learned: FunctionKnowledge, bound: int, given: Arguments) -> None:
         """Let the callee know what its parameters hold; whom it hands a function to is seen there."""
         parameters = learned.parameters
-        named = [(position, each) for position, each in enumerate(given.positional, bound)]
+        named = [(index + bound, each, given.is_certain(index)) for index, each in enumerate(given.positional)]
         named += [
-            (parameters.index(key) if key in parameters else len(parameters), each)
+            (parameters.index(key) if key in parameters else len(parameters), each, True)
             for key, each in given.keywords.items()
         ]
-        for position, each in named:
-            if given.starred or position >= len(parameters):
+        for position, each, certain in named:
+            if not certain or position >= len(parameters):
                 self.context.escapes(each)
-                if not given.starred:
+                if certain:
                     # ``*args`` gathers it.
                     merge(learned.arguments, len(parameters), each)
                 continue
@@ -422,8 +422,9 @@ def _hand_on(node: cst.Call, learned: FunctionKnowledge, bound: int, given: Argu
     for position, (argument, value) in enumerate(zip(arguments, given.positional, strict=False), bound):
         if argument.star:
             if argument.star == "*" and value.item is not None:
-                for later in range(position, len(learned.parameters)):
-                    merge(learned.arguments, later, value.item)
+                for later, name in enumerate(learned.parameters):
+                    if later >= position and name not in given.keywords:
+                        merge(learned.arguments, later, value.item)
             return
 
 
