@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 from . import naming, torch_api, torch_classes
 from .edits import NO_GRAD, Decorate, Edit, Fix, Wrap
 from .evaluation import is_scored, needless, records
@@ -13,28 +16,30 @@ COMPILED = ("torch.jit.script", "torch.jit.export", "torch.jit.script_method", "
 
 
 def mended(facts: FileFacts, forwards: list[Forward], loop: Loop | None) -> Fix | None:
-    """How the calls are put under no-grad: the function decorated, or the region wrapped."""
+    """How the calls are put under no-grad: the function decorated, or the region wrapped where only that is safe."""
     first = forwards[0]
     function = first.place.function
     statement: Anchor = loop.statement if loop is not None else first.place.statement
     if function is not None and function.anchor is first.place.statement:
         return None
-    edit: Edit | None = None
-    wrap = Wrap((statement,), NO_GRAD)
-    wraps = not _suspends(facts, function, loop, statement) and not _means_something_else(
-        facts, function, loop, statement
-    )
-    if function is not None and _only_evaluates(facts, function):
-        edit = Decorate(function.anchor, NO_GRAD)
-    elif wraps:
-        edit = wrap
-    if edit is None or _turned_on_inside(facts, edit, function, loop, statement):
+    fixes: list[Fix] = []
+    for edit in _edits(facts, function, loop, statement):
+        if not _turned_on_inside(facts, edit, function, loop, statement):
+            what = "the function" if isinstance(edit, Decorate) else "the loop" if loop is not None else "the call"
+            safe = _safe(facts, forwards, function, edit, loop, statement)
+            fixes.append(Fix((edit,), safe, f"Run {what} under no_grad"))
+    if not fixes:
         return None
-    safe = _safe(facts, forwards, function, edit, loop, statement)
-    if isinstance(edit, Wrap):
-        return Fix((edit,), safe, f"Run {'the call' if loop is None else 'the loop'} under no_grad")
-    wraps = wraps and (not safe or _safe(facts, forwards, function, wrap, loop, statement))
-    return Fix((edit,), safe, "Run the function under no_grad", (wrap,) if wraps else ())
+    best, *others = sorted(fixes, key=lambda fix: not fix.safe)
+    return replace(best, otherwise=tuple(edit for each in others if each.safe >= best.safe for edit in each.edits))
+
+
+def _edits(facts: FileFacts, function: Function | None, loop: Loop | None, statement: Anchor) -> Iterator[Edit]:
+    """What puts the region under no-grad, the best first."""
+    if function is not None and _only_evaluates(facts, function):
+        yield Decorate(function.anchor, NO_GRAD)
+    if not _suspends(facts, function, loop, statement) and not _means_something_else(facts, function, loop, statement):
+        yield Wrap((statement,), NO_GRAD)
 
 
 def _only_evaluates(facts: FileFacts, function: Function) -> bool:
@@ -212,6 +217,9 @@ def _safe(
         return False
     if _builds_a_transformer(facts) or hooking_in(facts):
         return False
+    if any(each.discarded and each.via is None for each in forwards):
+        # What it is run for, it leaves in the model, perhaps with its graph: ``model(x)``, and then ``model.loss``.
+        return False
     run = {each.function for each in facts.calls if each.function is not None and holds(each.place)}
     run.update(function for each in facts.forwards if holds(each.place) for function in functions_run_by(each))
     run |= called_by(facts, run)
@@ -252,6 +260,10 @@ def _safe(
                 return False
         if not is_of_region:
             continue
+        if use.purpose is Purpose.ACCUMULATED and use.value.requires_grad is not Answer.NO:
+            if use.place.function is not None and use.into in use.place.function.parameters:
+                # ``total += loss``, of a tensor that was handed in.
+                return False
         if (
             use.purpose is Purpose.CALL
             and use.value.requires_grad is not Answer.NO

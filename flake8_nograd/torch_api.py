@@ -261,6 +261,11 @@ DIFFERENTIATORS: dict[str, bool] = {
 Under ``inference_mode`` ``torch.autograd.functional.jacobian`` gives zeros without a word.
 """
 
+WITHOUT_TENSORS: frozenset[str] = table("""
+    cv2 datetime json logging math matplotlib nltk np numpy os pandas PIL random re scipy sklearn sys time
+""")
+"""Libraries that give numbers, arrays and texts, and keep no tensor that they are handed."""
+
 OTHER_FRAMEWORKS: frozenset[str] = table("""
     chainer equinox flax haiku jax jittor keras mindspore mlx mxnet oneflow paddle tensorflow tinygrad
 """)

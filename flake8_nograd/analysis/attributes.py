@@ -58,7 +58,7 @@ class Attributes:
                 if found is not None:
                     found = replace(found, parameter=None, identity=frozenset())
                     return context.named(context.as_object_has_it(base, found), path)
-        if name == "grad_fn" or (name == "requires_grad" and base.forwards):
+        if name == "grad_fn" or (name in {"requires_grad", "is_leaf"} and base.forwards):
             context.walks_graph()
             context.use(base, node, Purpose.VALUE, callee=name)
         if name == "backward" and base.forwards:

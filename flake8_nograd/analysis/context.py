@@ -95,8 +95,8 @@ class Context:
         is_added = added is not None and (value.made_at is not None or value.kind is Kind.TENSOR)
         leaves = value.requires_grad is not Answer.NO and (
             (purpose in KEEPING and value.kind is Kind.TENSOR)
-            # ``return scale * 2``, of a parameter of which nothing is known: perhaps a tensor.
-            or (purpose in LEAVING and value.kind is Kind.UNKNOWN and isinstance(value.made_at, OPERATIONS))
+            # ``return scale * 2``, ``return compute()``: perhaps a tensor.
+            or (purpose in LEAVING and value.kind is Kind.UNKNOWN and value.made_at is not None)
         )
         if value.forwards or is_added or leaves:
             if purpose is Purpose.GRADIENT:
@@ -605,5 +605,3 @@ BUILTINS = frozenset(
         "vars",
     ]
 )
-OPERATIONS = (cst.BinaryOperation, cst.UnaryOperation, cst.AugAssign)
-"""What records a graph, if its operands are tensors."""

@@ -59,7 +59,9 @@ Fix safety:
     file asks for the mode (`torch.is_grad_enabled()`), hooks into a result, or has
     a decorator that may keep results (`@lru_cache`); and where the file hooks into
     forward passes, or has an `nn.TransformerEncoder`, which gives zeros for padding
-    without gradients.
+    without gradients; and where nobody takes what the model gives: it is run for what
+    it leaves in itself, perhaps with its graph. A loop is put under no-grad by itself
+    where the function around gives back what may have a graph of its own.
     The fix is always `no_grad`, never `inference_mode`, whose tensors cannot be used
     in autograd afterwards.
 

@@ -45,7 +45,8 @@ Fix safety:
     the mode (`torch.is_grad_enabled()`), hooks into a result, or has a decorator
     that may keep results (`@lru_cache`); and where the file hooks into forward
     passes, or has an `nn.TransformerEncoder`, which gives zeros for padding without
-    gradients.
+    gradients; and where nobody takes what the model gives: it is run for what it
+    leaves in itself, perhaps with its graph.
 
 When to silence it:
 

@@ -72,8 +72,9 @@ class Library:
         if name in {"typing.cast", "typing_extensions.cast"} and len(given.positional) > 1:
             return given.positional[1]  # The very object: its name stays.
         if name == "functools.partial" and given.positional:
-            return given.positional[0]
-        if name.startswith(("numpy.", "np.", "math.", "os.", "json.", "random.", "time.", "logging.")):
+            kept = forwards_of([*given.positional[1:], *given.keywords.values()])
+            return replace(given.positional[0], forwards=given.positional[0].forwards | kept)
+        if name.partition(".")[0] in torch_api.WITHOUT_TENSORS:
             for each in given.all():
                 context.use(each, node, Purpose.VALUE, callee=name)
                 context.escapes(each)
