@@ -267,7 +267,7 @@ WITHOUT_TENSORS: frozenset[str] = table("""
 """Libraries that give numbers, arrays and texts, and keep no tensor that they are handed."""
 
 OTHER_FRAMEWORKS: frozenset[str] = table("""
-    chainer equinox flax haiku jax jittor keras mindspore mlx mxnet oneflow paddle tensorflow tinygrad
+    chainer equinox flax haiku jax jittor keras mindspore mlx MNN mxnet oneflow paddle tensorflow tinygrad
 """)
 """Their models have ``eval()`` as well, and some a ``no_grad``, which is none of our business."""
 

@@ -56,10 +56,14 @@ class Library:
             return Abstract(kind=Kind.SWITCH, shift=KEEP, leaving=Leaving.NOTHING, api=name)
         if name.rsplit(".", 1)[-1] in context.recorder.settings.no_grad_wrappers:
             return Abstract(kind=Kind.SWITCH, shift=OFF, api=name)
+        last = name.rsplit(".", 1)[-1]
+        if name.split(".")[0] in torch_api.OTHER_FRAMEWORKS and not naming.sounds_like_no_grad(last):
+            # Its models and arrays are none of torch's.
+            self.rows.handed_on(node, name, given)
+            return replace(PLAIN, api=name)
         model = made(self.context, node, name, given)
         if model is not None:
             return model
-        last = name.rsplit(".", 1)[-1]
         if name.startswith(("torch.", "torch_")):
             return self._torch(node, name, last, given, mode)
         if last in ITERATORS and given.positional:
