@@ -92,9 +92,9 @@ def _check_recorded(
         for each in facts.forwards
         if lines.get(each.place.statement, 0) in region
     )
-    # A forward pass of the file that runs no other is presumed to record, whatever it is given at each call; so is a
-    # model that some way has frozen, and some way has not.
-    inner = {each.place.function for each in facts.forwards}
+    # A forward pass of the file that runs no other, but in a loop, which may have no turn, is presumed to record,
+    # whatever it is given at each call; so is a model that some way has frozen, and some way has not.
+    inner = {each.place.function for each in facts.forwards if not each.place.loops}
     freezes = bool(FREEZES.search(found.program.text))
     presumed = any(
         (each.graph is Answer.UNKNOWN and each.runs and not inner.intersection(each.runs))
