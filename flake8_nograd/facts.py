@@ -221,6 +221,8 @@ class Loop:
     is_comprehension: bool = False
     binds: tuple[str, ...] = ()
     """The names that the header of a ``for`` statement binds anew in each turn."""
+    has_else: bool = False
+    """Whether its statement goes on with an ``else``, which is in none of its turns."""
 
 
 Literal = bool | int | str | None

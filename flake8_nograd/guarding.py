@@ -217,6 +217,9 @@ def _safe(
         return False
     if _builds_a_transformer(facts) or hooking_in(facts):
         return False
+    if loop is not None and loop.has_else and isinstance(edit, Wrap):
+        # The ``else`` comes under no-grad as well, whatever stands in it.
+        return False
     if any(each.discarded and each.via is None for each in forwards):
         # What it is run for, it leaves in the model, perhaps with its graph: ``model(x)``, and then ``model.loss``.
         return False

@@ -142,6 +142,7 @@ class Loops:
             iterated.fact(),
             node,
             binds=() if isinstance(node, cst.While) else bound_by(node.target),
+            has_else=node.orelse is not None,
         )
 
     def _loop_body(
