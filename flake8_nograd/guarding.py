@@ -264,8 +264,8 @@ def _safe(
         if not is_of_region:
             continue
         if use.purpose is Purpose.ACCUMULATED and use.value.requires_grad is not Answer.NO:
-            if use.place.function is not None and use.into in use.place.function.parameters:
-                # ``total += loss``, of a tensor that was handed in.
+            # ``total += loss``, of a tensor that was handed in, or is kept in an object: ``self.total += loss``.
+            if "." in use.into or (use.place.function is not None and use.into in use.place.function.parameters):
                 return False
         if (
             use.purpose is Purpose.CALL

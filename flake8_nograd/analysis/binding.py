@@ -53,6 +53,8 @@ class Bindings:
                 if item.leaf is not None or item.kind is Kind.TENSOR:
                     self.expressions.calls.tensors.write(node, item, Manner.AUGMENTED, operation, [value])
             context.use(value, node, Purpose.ACCUMULATED, into=base.label, added=node.value)
+            if base.kind is Kind.CONTAINER:
+                self.expressions.calls.containers.put_into(node.target, base, [value])
             return
         target = self.expressions.of(node.target)
         path = path_of(node.target)

@@ -97,6 +97,17 @@ def left_by(known: FunctionKnowledge, outside: Shift) -> Shift:
     return left | outside if known.decorators else left
 
 
+def _computed_from(forwards: frozenset[cst.CSTNode], item: Abstract) -> Abstract:
+    """What a function of the file gives one by one, and the parts of that, with the forward passes behind the call."""
+    if item.kind is Kind.PLAIN:
+        return item
+    elements = item.elements
+    if elements is not None:
+        elements = tuple(_computed_from(forwards, each) for each in elements)
+    inner = None if item.item is None else _computed_from(forwards, item.item)
+    return replace(item, forwards=item.forwards | forwards, elements=elements, item=inner)
+
+
 def result_of(node: cst.Call, returns: Abstract, bound: int, given: Arguments, runs: bool) -> Abstract:
     """What a call gives: what the function returns, with the arguments in place of its parameters."""
     forwards = returns.forwards | ({node} if runs else frozenset())
@@ -111,10 +122,12 @@ def result_of(node: cst.Call, returns: Abstract, bound: int, given: Arguments, r
     elements = returns.elements
     if elements is not None:
         elements = tuple(result_of(node, each, bound, given, runs) for each in elements)
+    item = None if returns.item is None else _computed_from(forwards, returns.item)
     return replace(
         returns,
         forwards=frozenset() if returns.kind is Kind.PLAIN else forwards,
         elements=elements,
+        item=item,
         label="",
         parameter=None,
         identity=frozenset({node}),
