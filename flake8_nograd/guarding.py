@@ -50,7 +50,7 @@ def _only_evaluates(facts: FileFacts, function: Function) -> bool:
     inner = [each for each in facts.functions if _inside(each, function)]
     everywhere = (
         [each.place for each in facts.backwards]
-        + [call.place for call in facts.calls if call.api in HAZARDS]
+        + [call.place for call in facts.calls if call.api in torch_api.MEANT_WITH_GRADIENTS]
         + [each.place for each in facts.mode_switches if each.training is not Answer.NO]
         + [call.place for call in facts.calls if call.api == ".step" and call.receiver.kind is Kind.OPTIMIZER]
     )
@@ -123,7 +123,7 @@ def _suspends(facts: FileFacts, function: Function | None, loop: Loop | None, st
 def _means_something_else(facts: FileFacts, function: Function | None, loop: Loop | None, statement: Anchor) -> bool:
     """Whether the region calls what raises, or does nothing, without gradients."""
     return any(
-        (call.api in HAZARDS or differentiates(facts, call))
+        (call.api in torch_api.MEANT_WITH_GRADIENTS or differentiates(facts, call))
         and call.place.function is function
         and (call.place.statement is statement if loop is None else loop in call.place.loops)
         for call in facts.calls
@@ -132,18 +132,6 @@ def _means_something_else(facts: FileFacts, function: Function | None, loop: Loo
 
 KEEPING = frozenset({Purpose.ACCUMULATED, Purpose.STORED})
 """What is used so is there when the turn, or the region, has ended."""
-
-HAZARDS = frozenset(
-    {
-        ".register_hook",
-        ".retain_grad",
-        ".requires_grad_",
-        "torch.is_grad_enabled",
-        "torch.utils.checkpoint.checkpoint",
-        "torch.func.functional_call",
-    }
-)
-"""Calls that mean another thing, or raise, without gradients."""
 
 
 def _is_or_holds(label: str, models: set[str]) -> bool:
@@ -155,7 +143,10 @@ def _asks_for_mode(facts: FileFacts, function: Function) -> bool:
     """Whether a function that the region runs does something else without gradients."""
     return any(
         call.place.function is function
-        and (call.api in HAZARDS or any(name.endswith(".requires_grad") for name in call.place.tests))
+        and (
+            call.api in torch_api.MEANT_WITH_GRADIENTS
+            or any(name.endswith(".requires_grad") for name in call.place.tests)
+        )
         for call in facts.calls
     )
 

@@ -261,6 +261,12 @@ DIFFERENTIATORS: dict[str, bool] = {
 Under ``inference_mode`` ``torch.autograd.functional.jacobian`` gives zeros without a word.
 """
 
+MEANT_WITH_GRADIENTS: frozenset[str] = table("""
+    .register_hook .retain_grad .requires_grad_
+    torch.is_grad_enabled torch.utils.checkpoint.checkpoint torch.func.functional_call
+""")
+"""Calls that mean another thing, or raise, without gradients; with a dot in front, methods of anything."""
+
 WITHOUT_TENSORS: frozenset[str] = table("""
     cv2 datetime json logging math matplotlib nltk np numpy os pandas PIL random re scipy sklearn sys time
 """)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import naming
+from . import naming, torch_api
 from .edits import NO_GRAD, Edit, Fix, Replace, Wrap
 from .facts import (
     LEAVING,
@@ -194,10 +194,6 @@ def in_place(each: Assignment, *, safe: bool = False) -> Fix | None:
 
 
 PLAIN_DECORATORS = frozenset({"staticmethod", "classmethod"})
-MEANT_WITH_GRADIENTS = frozenset(
-    {".requires_grad_", ".register_hook", ".retain_grad", "torch.is_grad_enabled", "torch.utils.checkpoint.checkpoint"}
-)
-"""Calls that mean another thing, or raise, without gradients."""
 
 
 def updates_by_passes(facts: FileFacts, write: Write) -> bool:
@@ -264,7 +260,7 @@ def _keeps_a_graph(use: Use) -> bool:
 
 def _may_train(call: Call) -> bool:
     """Whether a call needs gradients, as far as its name tells, or hands a tensor with a graph to unknown code."""
-    if call.api in MEANT_WITH_GRADIENTS or naming.mentions_training(call.api.rsplit(".", 1)[-1]):
+    if call.api in torch_api.MEANT_WITH_GRADIENTS or naming.mentions_training(call.api.rsplit(".", 1)[-1]):
         return True
     if call.api == ".step" or (call.function is None and call.receiver.kind is Kind.OPTIMIZER):
         return True
