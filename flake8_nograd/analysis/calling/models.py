@@ -8,7 +8,7 @@ from functools import partial
 import libcst as cst
 
 from ... import naming, torch_api, torch_classes, torch_operations
-from ...facts import Cut, Kind, Loss
+from ...facts import Kind, Loss
 from ...grad import ANYTHING, Answer, GradMode
 from ..aspects import Aspect
 from ..collected import Arguments, flat, forwards_of, merge
@@ -161,7 +161,8 @@ class Models:
         if name in torch_api.SELF_GUARDED_METHODS and not (name == "encode" and first and _is_tensor(first)):
             # What sentence-transformers encodes are sentences.
             self.rows.call(node, f".{name}", model, given)
-            return replace(DATA, cut=Cut(Loss.NO_GRAD, node))
+            # Perhaps: a class in another file may have a method of that name which it trains through.
+            return replace(DATA, requires_grad=Answer.UNKNOWN, is_leaf=Answer.UNKNOWN)
         if name == "run" and first is not None and first.is_none:
             # session.run(None, feed): ONNX Runtime's, which gives arrays of all outputs
             # (https://onnxruntime.ai/docs/api/python/api_summary.html).
