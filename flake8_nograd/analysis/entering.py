@@ -12,7 +12,7 @@ from .context import Context, as_handed_in
 from .knowledge import ClassKnowledge, Def, FunctionKnowledge
 from .value import DATA, PLAIN, UNKNOWN, Abstract, replace
 
-NUMBERS = frozenset({"builtins.int", "builtins.float", "builtins.bool", "builtins.str"})
+WITHOUT_GRAPH = frozenset({"builtins.int", "builtins.float", "builtins.bool", "builtins.str"})
 """Annotations of what has no graph."""
 
 
@@ -25,11 +25,11 @@ def enter(context: Context, node: Def, owner: cst.ClassDef | None, known: Functi
         handed = known.handed(position) if known is not None else None
         value = handed if handed is not None and handed.kind is Kind.FUNCTION else None
         annotated = _annotated(context, each)
+        if annotated is PLAIN and handed is not None and handed.kind not in {Kind.UNKNOWN, Kind.PLAIN}:
+            # Whoever calls it in the file knows better.
+            annotated = None
         value = value or annotated or handed or UNKNOWN
-        is_number = annotated is PLAIN and (handed is None or handed.kind in {Kind.UNKNOWN, Kind.PLAIN})
-        if value is PLAIN and not is_number and handed is not None:
-            value = handed
-        if value.kind in {Kind.UNKNOWN, Kind.PLAIN} and not value.forwards and not is_number:
+        if value is not annotated and value.kind in {Kind.UNKNOWN, Kind.PLAIN} and not value.forwards:
             value = _presumed(name) if name not in context.known.modules else Abstract()
             if handed is not None and value.kind is Kind.DATA and handed.kind is Kind.UNKNOWN:
                 # Somebody in the file hands in what may well require gradients.
@@ -179,7 +179,7 @@ def _annotated(context: Context, parameter: cst.Param) -> Abstract | None:
         for each in root.definitions:
             if isinstance(each, cst.ClassDef):
                 return _object_of(context, each)
-    if root.api in NUMBERS and not parts:
+    if root.api in WITHOUT_GRAPH and not parts:
         return PLAIN
     name = torch_api.canonical(".".join([root.api, *reversed(parts)])) if root.api else ""
     if torch_classes.is_model_class(name):

@@ -166,13 +166,7 @@ class Loops:
         left: list[State] = []
         context.recorder.quiet += 1
         for _ in range(3):
-            context.state.become(head.fork())
-            self.breaks.append([])
-            turn()
-            after = context.state.fork()
-            left = self.breaks.pop()
-            for each in left:
-                after = after.join(each)
+            after, left = self._one(turn, head)
             met = head.join(after)
             settled = met.same(head) if self.thorough else met.steady(head)
             head = met
@@ -180,13 +174,7 @@ class Loops:
                 break
         context.recorder.quiet -= 1
         if self.thorough:
-            context.state.become(head.fork())
-            self.breaks.append([])
-            turn()
-            left = self.breaks.pop()
-            after = context.state.fork()
-            for each in left:
-                after = after.join(each)
+            after, left = self._one(turn, head)
         context.here.loops, context.here.by_chance = loops, by_chance
         self.unwinding.loops.pop()
         frozen, turns = after.settings[Aspect.FROZEN], after.turns
@@ -199,6 +187,16 @@ class Loops:
         if orelse is not None:
             self.run(orelse.body)
         return after
+
+    def _one(self, turn: Callable[[], None], head: State) -> tuple[State, list[State]]:
+        """Walk one turn: what is known at its end, however it is left, and where it is left before."""
+        self.context.state.become(head.fork())
+        self.breaks.append([])
+        turn()
+        after, left = self.context.state.fork(), self.breaks.pop()
+        for each in left:
+            after = after.join(each)
+        return after, left
 
     def _has_a_turn(self, node: cst.For, iterated: Abstract) -> bool:
         """Whether the body of a loop runs once at least."""
