@@ -20,6 +20,7 @@ ANY_TENSOR = (
     Abstract(kind=Kind.TENSOR, requires_grad=Answer.YES, is_leaf=Answer.NO),
     Abstract(kind=Kind.TENSOR, requires_grad=Answer.YES, is_leaf=Answer.YES),
 )
+ANY_MODE = tuple(Abstract(kind=Kind.TENSOR, is_inference=answer) for answer in (Answer.NO, Answer.YES))
 
 
 def change_in_place(
@@ -48,7 +49,9 @@ def change_in_place(
         taken[target.identity] = taken.get(target.identity, left) | left
     learning = context.learning()
     is_tensor = target.kind is not Kind.CONTAINER
-    if learning is not None and is_tensor and any(alter(each).gist() != each.gist() for each in ANY_TENSOR):
+    remakes = any(alter(each).is_inference is not each.is_inference for each in ANY_MODE)
+    alters = remakes or any(alter(each).gist() != each.gist() for each in ANY_TENSOR)
+    if learning is not None and is_tensor and alters:
         path = target.label
         owner = context.owner_of(path)
         if path and "." not in path and owner is not learning.node:
@@ -59,6 +62,8 @@ def change_in_place(
             handed = state.names.get(as_handed_in(position))
             if handed is not None and (handed.identity & target.identity or as_handed_in(position) in changed):
                 learning.altered.add(position)
+                if remakes:
+                    learning.remade.add(position)
 
 
 def changes_for_others(

@@ -311,10 +311,12 @@ class Context:
         if learning is None:
             return
         names = self.state.names
-        for position in learning.altered:
-            value = names[as_handed_in(position)]
-            known = learning.alters.get(position)
-            learning.alters[position] = value if known is None else known | value
+        known = self.function()
+        # What the last walk has seen below counts as well: ``if x: return``, and then ``x.requires_grad_()``.
+        for position in learning.altered | (known.altered if known is not None else set()):
+            value = names.get(as_handed_in(position), UNKNOWN)
+            before = learning.alters.get(position)
+            learning.alters[position] = value if before is None else before | value
         self._settings_into(learning, learning.puts)
 
     def yields(self) -> None:

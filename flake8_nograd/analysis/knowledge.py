@@ -88,6 +88,8 @@ class FunctionKnowledge:
     """The parameters whose tensors it may change: ``x.requires_grad_()``, ``x.add_(...)``."""
     alters: dict[int, Abstract] = field(default_factory=dict)
     """What it leaves of them."""
+    remade: set[int] = field(default_factory=set)
+    """Those whose ``.data`` it may set, to that of an inference tensor or of an ordinary one."""
     unwinds: bool = True
     """Of a generator: whether an error where it yields brings back the mode before."""
     stirred: bool = False
@@ -179,7 +181,7 @@ class FunctionKnowledge:
             [(position, value.gist()) for position, value in sorted(self.alters.items())],
             [(position, value.gist()) for position, value in sorted(self.meanwhile.items())],
             [(identity, value.gist()) for identity, value in self.taken.items()],
-            (self.aliases, self.puts, self.holds, self.resets, self.keeps, self.origins, self.omitted),
+            (self.remade, self.aliases, self.puts, self.holds, self.resets, self.keeps, self.origins, self.omitted),
             [(path, setting.answer) for table in self.settings.values() for path, setting in table.items()],
             [(place, value.gist()) for place, value in self.rebinds.items()],
             (self.conditions, self.runs, self.ways),

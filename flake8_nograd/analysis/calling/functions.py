@@ -153,8 +153,8 @@ class Functions:
             for place in places:
                 self.context.learned.handed.setdefault(place, {})[learned.node, position] = None
 
-    def _altered(self, tensor: Abstract, left: Abstract) -> Abstract:
-        """A function of the file was given a tensor, and has changed it."""
+    def _altered(self, tensor: Abstract, left: Abstract, *, remade: bool) -> Abstract:
+        """A function of the file was given a tensor, and has changed it, or perhaps set its ``.data``."""
         context = self.context
 
         def change(value: Abstract) -> Abstract:
@@ -162,6 +162,7 @@ class Functions:
                 value,
                 requires_grad=left.requires_grad,
                 is_leaf=left.is_leaf,
+                is_inference=left.is_inference if remade else value.is_inference,
                 leaf=left.leaf and (value.leaf or left.leaf),
                 cut=left.cut,
                 releafed=left.releafed,
@@ -228,7 +229,7 @@ class Functions:
             if handed.elements or handed.item is not None:
                 self._altered_within(handed, value)
                 continue
-            altered = self._altered(handed, value)
+            altered = self._altered(handed, value, remade=position in known.remade)
             if key in given.keywords:
                 given.keywords[key] = altered
             else:
