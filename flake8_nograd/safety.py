@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from . import naming, torch_api, torch_classes
 from .edits import Decorate, Edit, Wrap
 from .evaluation import is_scored, records
-from .facts import LEAVING, Anchor, FileFacts, Form, Forward, Function, Kind, Loop, Place, Purpose, Use, Value
+from .facts import LEAVING, Anchor, FileFacts, Form, Forward, Function, Kind, Loop, Place, Purpose, Role, Use, Value
 from .grad import Answer
 from .wanting import called_by, functions_run_by, hooking_in
 
@@ -41,10 +41,11 @@ class Region:
         )
 
     def runs(self) -> set[Function]:
-        """The functions of the file that it runs, however many calls away."""
+        """The functions of the file that it runs, or may run, however many calls away."""
         facts = self.facts
         found = {each.function for each in facts.calls if each.function is not None and self.holds(each.place)}
         found.update(run for each in facts.forwards if self.holds(each.place) for run in functions_run_by(each))
+        found.update(each for each in facts.functions if _may_be_of_a_part(each))
         return found | called_by(facts, found)
 
 
@@ -149,6 +150,15 @@ def _hands_on(region: Region, models: set[str]) -> bool:
 def _is_or_holds(label: str, models: set[str]) -> bool:
     """Whether somebody who is handed this may train one of the models: it is one, or an object that has it."""
     return bool(label) and any(model == label or model.startswith(f"{label}.") for model in models)
+
+
+def _may_be_of_a_part(function: Function) -> bool:
+    """Whether a forward pass of any model may run it: each module of the file may be a part of the model."""
+    return (
+        function.owner is not None
+        and function.owner.role in {Role.MODULE, Role.LIGHTNING}
+        and (function.name == "forward" or "functools.cached_property" in function.decorators)
+    )
 
 
 def _asks_for_mode(facts: FileFacts, function: Function) -> bool:
