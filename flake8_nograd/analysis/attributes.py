@@ -10,8 +10,9 @@ import libcst as cst
 from .. import naming, torch_api, torch_classes, torch_operations
 from ..facts import Kind, Leaf, Loss, Purpose
 from ..grad import Answer
+from . import lookup, model_state
 from .calls import Calls
-from .context import Context, parameter_of
+from .context import Context
 from .putting import GROUPS
 from .reading import path_of
 from .value import DATA, PLAIN, TENSORS, UNKNOWN, Abstract, computed, detached, replace
@@ -38,7 +39,7 @@ class Attributes:
         if path:
             known = context.state.names.get(path)
             if known is not None:
-                return context.named(known, path)
+                return lookup.named(context, known, path)
         base = self.evaluate(node.value)
         return self.attribute(node, base, node.attr.value, path, item)
 
@@ -51,13 +52,13 @@ class Attributes:
             return Abstract(kind=Kind.API, label=path, api=torch_api.canonical(f"{base.api}.{name}"))
         for owner in base.definitions:
             if isinstance(owner, cst.ClassDef):
-                method = context.method(owner, name)
+                method = lookup.method(context, owner, name)
                 if method is not None:
                     return self._method(base, owner, method, path)
-                found = context.attribute(owner, name)
+                found = lookup.attribute(context, owner, name)
                 if found is not None:
                     found = replace(found, parameter=None, identity=frozenset())
-                    return context.named(context.as_object_has_it(base, found), path)
+                    return lookup.named(context, model_state.as_object_has_it(context, base, found), path)
         if name == "grad_fn" or (name in {"requires_grad", "is_leaf"} and base.forwards):
             context.walks_graph()
             context.use(base, node, Purpose.VALUE, callee=name)
@@ -78,7 +79,7 @@ class Attributes:
         if name in PAIR and base.elements is not None and len(base.elements) == len(PAIR):
             part = base.elements[PAIR.index(name)]
             context.takes(base, part, node)
-            return context.named(part, path) if path else part
+            return lookup.named(context, part, path) if path else part
         if base.kind is Kind.MODEL:
             return self._part(node, base, name, path)
         if name == "param_groups":
@@ -92,8 +93,8 @@ class Attributes:
             if base.kind is Kind.TENSOR and base.forwards and base.is_inference is Answer.YES:
                 # An output of a model: ``out.logits``.
                 value = replace(value, is_inference=Answer.YES, block=base.block, made_at=base.made_at)
-            return context.named(value, path) if path else value
-        return context.named(UNKNOWN, path) if path else UNKNOWN
+            return lookup.named(context, value, path) if path else value
+        return lookup.named(context, UNKNOWN, path) if path else UNKNOWN
 
     def _method(self, base: Abstract, owner: cst.ClassDef, method: cst.FunctionDef, path: str) -> Abstract:
         known = self.context.learned.functions.get(method) or self.context.known.functions.get(method)
@@ -101,20 +102,20 @@ class Attributes:
         if "property" in decorators:
             self.context.called(method)
             returns = known.returns if known is not None else None
-            return self.context.named(UNKNOWN if returns is None else replace(returns, parameter=None), path)
+            return lookup.named(self.context, UNKNOWN if returns is None else replace(returns, parameter=None), path)
         bound = None if base.kind is Kind.CLASS else base
         if "staticmethod" in decorators:
             bound = None
         elif "classmethod" in decorators:
             bound = Abstract(kind=Kind.CLASS, definitions=(owner,))
         # Of ``self``, a class that is derived in the file may have another.
-        others = self.context.overrides(owner, method.name.value) if owner in base.identity else []
+        others = lookup.overrides(self.context, owner, method.name.value) if owner in base.identity else []
         return Abstract(kind=Kind.FUNCTION, label=path, definitions=(method, *others), bound=bound)
 
     def _part(self, node: cst.CSTNode, model: Abstract, name: str, path: str) -> Abstract:
         """A part of a model of which the class is not known."""
         if name in {"weight", "bias"}:
-            weight = self.context.parameter(node, model)
+            weight = model_state.parameter(self.context, node, model)
             return replace(weight, leaf=Leaf.ATTRIBUTE, label=path)
         part = name == "module" or naming.sounds_like_model(name) or naming.sounds_like_layer(name)
         if part or path in self.context.known.modules:
@@ -122,7 +123,7 @@ class Attributes:
                 kind=Kind.MODEL,
                 label=path,
                 training=model.training,
-                frozen=self.context.frozen_setting(model),
+                frozen=model_state.frozen_setting(self.context, model),
                 made_under=model.made_under,
             )
         return Abstract(label=path)
@@ -156,7 +157,7 @@ class Attributes:
                 context.takes(base, base.elements[number], node)
                 return base.elements[number]
         if len(keys) == 1 and keys[0].constant == "params" and _is_group(base):
-            item = parameter_of(node, GROUPS, Answer.UNKNOWN)
+            item = model_state.parameter_of(node, GROUPS, Answer.UNKNOWN)
             if context.known.freezes:
                 item = replace(item, requires_grad=Answer.UNKNOWN)
             return Abstract(kind=Kind.PARAMETERS, item=item, label=label)
@@ -185,18 +186,18 @@ class Attributes:
             number = _index(node)
             if base.label and number is not None and number >= 0:
                 label = f"{base.label}[{number}]"
-            frozen = self.context.frozen_setting(base)
+            frozen = model_state.frozen_setting(self.context, base)
             return Abstract(
                 kind=Kind.MODEL,
                 label=label,
-                training=self.context.training(base),
+                training=model_state.training(self.context, base),
                 frozen=frozen,
                 made_under=base.made_under,
             )
         if base.kind is Kind.PLAIN:
             return replace(PLAIN, label=label)
         # ``self.decoders[key]`` is in the mode of ``self``, under whatever name it is called.
-        return Abstract(label=label, forwards=base.forwards, training=context.training(base))
+        return Abstract(label=label, forwards=base.forwards, training=model_state.training(context, base))
 
     def called(self, func: cst.Attribute, receiver: Abstract, path: str) -> Abstract:
         """What is called as an attribute; ``UNKNOWN`` for a method of a library's object."""
@@ -208,12 +209,12 @@ class Attributes:
             return UNKNOWN
         for owner in receiver.definitions:
             if isinstance(owner, cst.ClassDef):
-                if self.context.method(owner, name) is not None:
+                if lookup.method(self.context, owner, name) is not None:
                     return self.attribute(func, receiver, name, path)
-                found = self.context.attribute(owner, name)
+                found = lookup.attribute(self.context, owner, name)
                 if found is not None:
                     found = replace(found, parameter=None, identity=frozenset())
-                    return self.context.named(self.context.as_object_has_it(receiver, found), path)
+                    return lookup.named(self.context, model_state.as_object_has_it(self.context, receiver, found), path)
         if path and name not in torch_classes.MODULE_METHODS_NOT_FORWARD:
             if path in self.context.known.modules:
                 return Abstract(kind=Kind.MODEL, label=path)

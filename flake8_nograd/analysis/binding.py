@@ -8,6 +8,7 @@ import libcst as cst
 
 from ..facts import Assignment, Kind, Leaf, Loop, Manner, Purpose, Value
 from ..grad import Answer
+from . import lookup
 from .collected import filled
 from .context import Context
 from .expressions import Expressions
@@ -65,7 +66,7 @@ class Bindings:
             manner = Manner.DATA if data else Manner.AUGMENTED
             self.expressions.calls.tensors.write(node, target, manner, operation, [value])
         # ``outputs += [out]`` goes on with the same list.
-        is_kept = value.kind is Kind.CONTAINER and context.outlives(path)
+        is_kept = value.kind is Kind.CONTAINER and lookup.outlives(context, path)
         context.use(value, node, Purpose.STORED if is_kept else Purpose.ACCUMULATED, into=path, added=node.value)
         if not path:
             return
@@ -98,7 +99,7 @@ class Bindings:
         context = self.context
         before = UNKNOWN
         if isinstance(target, cst.Name):
-            before = context.state.names.get(target.value) or context.lookup(target.value)
+            before = context.state.names.get(target.value) or lookup.variable(context, target.value)
         elif isinstance(target, cst.Attribute):
             if self._flag(node, target, value, source):
                 return

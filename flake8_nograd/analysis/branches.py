@@ -10,6 +10,7 @@ import libcst as cst
 from .. import torch_classes
 from ..facts import Kind, Purpose
 from ..grad import Answer
+from . import lookup
 from .aspects import Aspect
 from .binding import Bindings
 from .conditions import asked as asked_of_parameters
@@ -104,7 +105,7 @@ class Branches:
             if value.kind in {Kind.UNKNOWN, Kind.DATA} and not value.is_none and not value.definitions:
                 names[name] = replace(value, kind=Kind.MODEL, requires_grad=Answer.UNKNOWN)
         for name in self._held_where(test, torch_classes.TENSOR_CLASSES.__contains__):
-            if name in names and self.context.lookup(name).kind is Kind.MODEL:
+            if name in names and lookup.variable(self.context, name).kind is Kind.MODEL:
                 names[name] = replace(names[name], kind=Kind.TENSOR, requires_grad=Answer.UNKNOWN)
 
     def _held_where(self, test: cst.BaseExpression, is_of: Callable[[str], bool]) -> frozenset[str]:

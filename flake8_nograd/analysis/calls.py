@@ -11,6 +11,7 @@ import libcst as cst
 from .. import naming, torch_api, torch_classes
 from ..facts import Kind, Reveal
 from ..grad import KEEP, Answer, Shift
+from . import lookup, model_state
 from .calling.builtin_functions import BuiltinFunctions
 from .calling.containers import Containers
 from .calling.functions import Functions
@@ -83,7 +84,7 @@ class Calls:
             context.meets(node, callee.api, operands)
             result = replace(computed(node, operands, context.mode()), kind=Kind.TENSOR)
             return replace(result, is_inference=Answer.UNKNOWN) if callee.api in torch_classes.PASSING_ON else result
-        methods = context.methods(callee, "__call__")
+        methods = lookup.methods(context, callee, "__call__")
         if methods:
             called = Abstract(kind=Kind.FUNCTION, label=callee.label, definitions=(*methods,), bound=callee)
             return self.functions.call(node, called, given)
@@ -104,11 +105,11 @@ class Calls:
             return False
         for each in callee.definitions:
             known = context.known.classes.get(each) if isinstance(each, cst.ClassDef) else None
-            if known is None or context.method(known.node, "__call__") is not None:
+            if known is None or lookup.method(context, known.node, "__call__") is not None:
                 continue
             if callee.label == "self" and "self" in known.retrains:
                 return True
-            if context.method(known.node, "forward") is not None and known.has_a_base_elsewhere():
+            if lookup.method(context, known.node, "forward") is not None and known.has_a_base_elsewhere():
                 return True
         return False
 
@@ -146,7 +147,7 @@ class Calls:
             return context.either([*ways, partial(self._unknown, node, replace(callee, definitions=classes), given)])
         for owner in callee.definitions:
             # A module, or its class: nothing is known of what it gives, but what it is given may go in.
-            forward = context.method(owner, "forward") if isinstance(owner, cst.ClassDef) else None
+            forward = lookup.method(context, owner, "forward") if isinstance(owner, cst.ClassDef) else None
             if forward is not None:
                 context.called(forward)
                 self.models.hand_in(forward, callee, given)
@@ -162,10 +163,10 @@ class Calls:
 
     def _makes(self, name: str, given: Arguments) -> bool:
         """Whether a name that nothing in the file binds is a maker: ``from models import *``, ``resnet50(10)``."""
-        return all(each.kind is Kind.PLAIN for each in given.all()) and not self.context.is_bound(name)
+        return all(each.kind is Kind.PLAIN for each in given.all()) and not lookup.is_bound(self.context, name)
 
     def _reveal(self, node: cst.Call, given: Arguments) -> Abstract:
         value = given.at(0) or UNKNOWN
-        training = self.context.training(value).answer
+        training = model_state.training(self.context, value).answer
         self.context.recorder.write(Reveal(node, self.context.mode(), value.fact(), training))
         return value

@@ -8,6 +8,7 @@ import libcst as cst
 
 from ..facts import Kind
 from ..grad import Answer
+from . import lookup
 from .aspects import is_part, root_of
 from .collected import merge
 from .context import Context, as_handed_in
@@ -29,13 +30,13 @@ def change_in_place(
     """A tensor is changed in place, under all the names that hold it, and for those who handed it in."""
     state = context.state
     changed = state.mutate(target, alter, written=written)
-    for name in context.aliases(target.label):
+    for name in lookup.aliases(context, target.label):
         if name in state.names:
             state.names[name] |= alter(state.names[name])
     for name in changed:
         # Functions that read the name may run now.
         if name.isidentifier():
-            context.seen_from_within(name, state.names[name])
+            lookup.seen_from_within(context, name, state.names[name])
         elif name.startswith("self.") and name.count(".") == 1 and context.here.owner is not None:
             _changes_elsewhere(context, context.here.owner, name.removeprefix("self."), target, state.names[name])
     changes_for_others(context, {*changed, target.label}, alter)
@@ -53,7 +54,7 @@ def change_in_place(
     alters = remakes or any(alter(each).gist() != each.gist() for each in ANY_TENSOR)
     if learning is not None and is_tensor and alters:
         path = target.label
-        owner = context.owner_of(path)
+        owner = lookup.owner_of(context, path)
         if path and "." not in path and owner is not learning.node:
             left = replace(alter(target), parameter=None, identity=frozenset(), label="")
             context.rebinds(owner, path, left)
@@ -117,7 +118,7 @@ def _leads_there(context: Context, paths: set[str], place: Place) -> bool:
     if not name.startswith(tuple(root_of(path) for path in paths)):
         return False
     related = any(path == name or is_part(path, name) or is_part(name, path) for path in paths)
-    return related and scope is context.owner_of(name)
+    return related and scope is lookup.owner_of(context, name)
 
 
 def kept(context: Context, handed: Abstract, places: frozenset[tuple[Definition, str]]) -> None:

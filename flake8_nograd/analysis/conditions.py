@@ -9,6 +9,7 @@ import libcst as cst
 
 from ..facts import Condition, Evaluated, Literal
 from ..grad import Answer
+from . import model_state
 from .aspects import root_of
 from .collected import Arguments
 from .context import Context
@@ -87,7 +88,7 @@ def _flag_of(context: Context, model: str) -> str:
     """The access path of the flag of a model that is still in the mode in which a parameter handed it in."""
     root = root_of(model)
     value, owner = context.state.names.get(root), context.here.owner
-    if value is None or context.training_of(model).where in {Evaluated.HERE, Evaluated.CALLEE}:
+    if value is None or model_state.training_of(context, model).where in {Evaluated.HERE, Evaluated.CALLEE}:
         return ""
     is_self = owner is not None and value.identity == frozenset({owner})
     return model + MODE if is_self or context.parameter_in(value) == root else ""
@@ -158,7 +159,7 @@ def met(context: Context, known: FunctionKnowledge, bound: int, given: Arguments
             outside = paths.get(root, "") + each.path[len(root) :]
             model = outside.removesuffix(MODE)
             own = _flag_of(context, model) if root in paths else ""
-            if root in paths and _fails_in_mode(each, context.training_of(model).answer):
+            if root in paths and _fails_in_mode(each, model_state.training_of(context, model).answer):
                 failing.append(each)
         else:
             position = known.parameters.index(root)

@@ -7,6 +7,7 @@ import libcst as cst
 from .. import naming, torch_api, torch_classes
 from ..facts import Evaluated, Kind, Role
 from ..grad import Answer, GradMode
+from . import lookup
 from .aspects import Aspect, Setting, is_part, root_of
 from .context import Context, as_handed_in
 from .knowledge import ClassKnowledge, Def, FunctionKnowledge
@@ -51,7 +52,7 @@ def enter(context: Context, node: Def, owner: cst.ClassDef | None, known: Functi
     registered = context.learned.functions.get(node)
     method = owner is not None and registered is not None and registered.owner is owner
     if method and parameters and owner is not None and "staticmethod" not in known_decorators(registered):
-        role = context.role(owner)
+        role = lookup.role(context, owner)
         kind = Kind.MODEL if role in {Role.MODULE, Role.LIGHTNING} else Kind.INSTANCE
         if role is Role.OPTIMIZER:
             kind = Kind.OPTIMIZER
@@ -105,7 +106,7 @@ def _closure(context: Context) -> dict[str, Abstract]:
             held = context.learned.functions.get(scope)
             owner = held.owner if held is not None else None
             if owner is not None and held is not None and held.parameters:
-                role = context.role(owner)
+                role = lookup.role(context, owner)
                 kind = Kind.MODEL if role in {Role.MODULE, Role.LIGHTNING} else Kind.INSTANCE
                 name = held.parameters[0]
                 return {name: Abstract(kind=kind, label=name, definitions=(owner,))}
@@ -152,7 +153,7 @@ def _settings(context: Context, node: Def, owner: cst.ClassDef | None, known: Fu
 def _of_strangers(context: Context, node: Def, owner: cst.ClassDef, known: FunctionKnowledge | None) -> None:
     """A module that others run (``nn.Sequential``) is perhaps a part of what the file freezes."""
     run = known is not None and Aspect.FROZEN in known.settings and not known.is_open
-    if context.known.freezes and not run and context.role(owner) is Role.MODULE:
+    if context.known.freezes and not run and lookup.role(context, owner) is Role.MODULE:
         context.state.settings[Aspect.FROZEN].setdefault("self", Setting(Answer.UNKNOWN, Evaluated.NOT))
 
 
@@ -174,7 +175,7 @@ def _annotated(context: Context, parameter: cst.Param) -> Abstract | None:
         inner = inner.value
     if not isinstance(inner, cst.Name):
         return None
-    root = context.lookup(inner.value)
+    root = lookup.variable(context, inner.value)
     if not parts:
         for each in root.definitions:
             if isinstance(each, cst.ClassDef):
@@ -194,7 +195,7 @@ def _annotated(context: Context, parameter: cst.Param) -> Abstract | None:
 
 
 def _object_of(context: Context, owner: cst.ClassDef) -> Abstract:
-    role = context.role(owner)
+    role = lookup.role(context, owner)
     kind = Kind.MODEL if role in {Role.MODULE, Role.LIGHTNING} else Kind.INSTANCE
     return Abstract(kind=kind, definitions=(owner,))
 

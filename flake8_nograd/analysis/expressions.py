@@ -9,6 +9,7 @@ from functools import partial
 import libcst as cst
 
 from ..facts import Condition, Kind, Loss, Purpose, Yield
+from . import lookup, model_state
 from .attributes import Attributes
 from .calls import Calls
 from .collected import Arguments, chained, tupled
@@ -130,7 +131,7 @@ class Expressions:
             return constant(name == "True")
         if name == "None":
             return NONE
-        return self.context.lookup(name)
+        return lookup.variable(self.context, name)
 
     # --- operators -----------------------------------------------------------
 
@@ -184,11 +185,11 @@ class Expressions:
         return result if tensor else replace(PLAIN, cut=result.cut)
 
     def _boolean(self, node: cst.BooleanOperation) -> Abstract:
-        left = self.context.settled(self.of(node.left))
+        left = model_state.settled(self.context, self.of(node.left))
         before = self.context.state.fork()
         here = self.context.here
         by_chance, here.by_chance = here.by_chance, True
-        right = self.context.settled(self.of(node.right))
+        right = model_state.settled(self.context, self.of(node.right))
         here.by_chance = by_chance
         self.context.state.become(self.context.state.join(before))
         return left | right
@@ -201,7 +202,7 @@ class Expressions:
         def way(of: Callable[[], Abstract], conditions: tuple[Condition, ...], holds: bool) -> Abstract:
             here.requires = (*requires, *conditions)
             here.by_chance = by_chance or not suffices(self.context, node.test, holds=holds)
-            result = self.context.settled(of())
+            result = model_state.settled(self.context, of())
             here.requires, here.by_chance = requires, by_chance
             return result
 
@@ -210,7 +211,7 @@ class Expressions:
         return self.context.either([partial(way, body, where_true, True), partial(way, orelse, where_false, False)])
 
     def _acting(self, node: cst.BaseExpression) -> Abstract:
-        return acting(self.context.state, node, self.context.settled(self.of(node)))
+        return acting(self.context.state, node, model_state.settled(self.context, self.of(node)))
 
     def _ended(self, value: Abstract, node: cst.CSTNode, how: str) -> None:
         self.context.use(value, node, Purpose.VALUE, callee=how)
@@ -259,7 +260,7 @@ class Expressions:
             path = path_of(func)
             known = self.context.state.names.get(path) if path else None
             if known is not None:
-                callee = self.context.named(known, path)
+                callee = lookup.named(self.context, known, path)
             else:
                 receiver = self.of(func.value)
                 callee = self.attributes.called(func, receiver, path)

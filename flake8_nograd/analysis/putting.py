@@ -8,6 +8,7 @@ import libcst as cst
 
 from ..facts import Evaluated, Kind
 from ..grad import Answer
+from . import lookup, model_state
 from .aspects import NOT_SET, Aspect, Setting, is_part, root_of, setting_of, some_part
 from .changing import changes_for_others, stored_by
 from .context import Context
@@ -27,7 +28,7 @@ def freeze(context: Context, parameter: Abstract, requires: Answer) -> None:
         freeze_some(context)
         return
     path, frozen = parameter.source, requires.opposite()
-    before = context.frozen_of(path)
+    before = model_state.frozen_of(context, path)
     if (before.is_set and before.answer is frozen) or (
         not before.is_set and frozen is Answer.NO and parameter.turn is None
     ):
@@ -64,7 +65,7 @@ def reached(context: Context, value: Abstract) -> Abstract:
     """A parameter that a loop reaches now, which may have frozen its model as a whole before."""
     if value.elements is not None:
         return replace(value, elements=tuple(reached(context, each) for each in value.elements))
-    setting = context.frozen_of(value.source)
+    setting = model_state.frozen_of(context, value.source)
     if value.turn is None or not setting.is_set or context.state.turns.get(value.source, (None,))[0] is value.turn:
         return value
     return replace(value, requires_grad=value.requires_grad | setting.answer.opposite())
@@ -77,7 +78,7 @@ def put(context: Context, aspect: Aspect, path: str, answer: Answer, where: Eval
     source = context.state.names.get(path, UNKNOWN).source
     if aspect is Aspect.TRAINING and source and source != path:
         names.setdefault(some_part(source), False)
-    for other in {other for name in names for other in context.aliases(name)} - names.keys():
+    for other in {other for name in names for other in lookup.aliases(context, name)} - names.keys():
         # Who calls this function, knows whether they are one.
         note(context, aspect, other, answer | setting_of(table, other).answer, where)
     setting = Setting(answer, where)
@@ -93,7 +94,7 @@ def put(context: Context, aspect: Aspect, path: str, answer: Answer, where: Eval
     for generator in context.here.generators:
         resets = context.learned.functions[generator].resets
         for name in names:
-            key = context.owner_of(name), aspect, name
+            key = lookup.owner_of(context, name), aspect, name
             resets[key] = resets.get(key, Setting(answer, where)) | Setting(answer, where)
     # What is marked makes what is known of its parts obsolete.
     for name, certain in sorted(names.items(), key=lambda each: each[1]):
@@ -162,12 +163,12 @@ def alias(context: Context, name: str, path: str) -> None:
 
 def put_elsewhere(context: Context, owner: Definition | None, aspect: Aspect, path: str, answer: Answer) -> None:
     """A function that is called here has put a model in a mode, which is a variable of a function around both."""
-    if owner is context.owner_of(path):
+    if owner is lookup.owner_of(context, path):
         put(context, aspect, path, answer, Evaluated.CALLEE)
         return
     # A function that another one made, of what that was handed.
     root = root_of(path)
-    for name in context.handed_to(owner, root):
+    for name in lookup.handed_to(context, owner, root):
         outer = name + path[len(root) :]
         before = setting_of(context.state.settings[aspect], outer)
         put(context, aspect, outer, answer | before.answer, Evaluated.NOT)
@@ -178,7 +179,7 @@ def mark(context: Context, aspect: Aspect, path: str, answer: Answer, where: Eva
     note(context, aspect, path, answer, where)
     learning = context.learning()
     if learning is not None:
-        learning.marks[context.owner_of(path), aspect, path] = None
+        learning.marks[lookup.owner_of(context, path), aspect, path] = None
         if aspect is Aspect.TRAINING:
             certain = Answer.UNKNOWN if context.here.by_chance else answer
             learning.ways.setdefault(path, set()).add((frozenset(context.here.requires), certain))
@@ -259,12 +260,14 @@ def _outside_of(context: Context, path: str) -> Iterator[str]:
     root, dot, attribute = path.rpartition(".")
     if not dot or not context.known.stored:
         return
-    holder = context.state.names.get(root) or (UNKNOWN if "." in root else context.lookup(root))
+    holder = context.state.names.get(root) or (UNKNOWN if "." in root else lookup.variable(context, root))
     for (owner, name), places in context.known.stored.items():
-        if (name != attribute and all(other != attribute for _, other in places)) or not context.is_of(holder, owner):
+        if (name != attribute and all(other != attribute for _, other in places)) or not lookup.is_of(
+            context, holder, owner
+        ):
             continue
         if name == attribute:
-            yield from (outer for scope, outer in places if outer != path and scope is context.owner_of(outer))
+            yield from (outer for scope, outer in places if outer != path and scope is lookup.owner_of(context, outer))
             yield from (f"{root}.{other}" for scope, other in places if isinstance(scope, cst.ClassDef))
         elif any(other == attribute for scope, other in places if isinstance(scope, cst.ClassDef)):
             yield f"{root}.{name}"

@@ -9,6 +9,7 @@ import libcst as cst
 
 from ..facts import Evaluated, Kind, Purpose
 from ..grad import Answer
+from . import lookup
 from .aspects import Aspect, Setting
 from .calls import Calls
 from .changing import holds_too
@@ -45,7 +46,7 @@ class Targets:
             value = replace(value, source=value.source or value.label)
         self._built(name, value)
         if "." in name:
-            context.state.hold(name, value, context.held_by_object(name))
+            context.state.hold(name, value, lookup.held_by_object(context, name))
         else:
             context.state.names[name] = value
         if "." not in name:
@@ -112,7 +113,7 @@ class Targets:
             return
         root, _, rest = path.partition(".")
         owners = [each for each in holder.definitions if isinstance(each, cst.ClassDef)]
-        if any(context.method(each, target.attr.value) for each in owners):
+        if any(lookup.method(context, each, target.attr.value) for each in owners):
             # A property, of which the setter runs: what it gives then is not what was assigned.
             context.state.forget_under(root)
             return
@@ -123,7 +124,7 @@ class Targets:
             if learning is not None and value.parameter is not None:
                 places = learning.keeps.get(value.parameter, frozenset())
                 learning.keeps[value.parameter] = places | {(owner, rest)}
-            for scope, name in context.places_of(value):
+            for scope, name in lookup.places_of(context, value):
                 place = (owner, name[len("self.") :]) if name.startswith("self.") else (scope, name)
                 context.learned.stored.setdefault((owner, rest), {})[place] = None
             known = attributes.get(rest)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..facts import Evaluated
 from ..grad import ANYTHING, KEEP
+from . import lookup
 from .aspects import Aspect, setting_of
 from .context import Context, as_handed_in
 from .putting import note
@@ -26,6 +27,6 @@ def resumed(context: Context) -> None:
     for identity, left in function.taken.items():
         context.state.mutate(Abstract(identity=identity), left.__or__)
     for (owner, aspect, name), setting in resets.items():
-        if setting.is_set and owner is context.owner_of(name):
+        if setting.is_set and owner is lookup.owner_of(context, name):
             before = setting_of(context.state.settings[aspect], name)
             note(context, aspect, name, setting.answer | before.answer, Evaluated.NOT)

@@ -6,6 +6,7 @@ import libcst as cst
 
 from ..facts import Discarded, Form, Kind, Purpose
 from ..grad import KEEP, UNREACHED
+from . import lookup, model_state
 from .binding import Bindings
 from .branches import Branches
 from .context import Context
@@ -180,7 +181,7 @@ class Walk(cst.CSTVisitor):
         if known is not None and learning is not None:
             value = value.without(known.handed_in() - learning.forwards)
         if value.kind is Kind.MODEL and value.label:
-            value = context.settled(value)
+            value = model_state.settled(context, value)
         value = of_another_function(value)
         context.use(value, node, Purpose.RETURNED)
         context.gives_back(value)
@@ -247,7 +248,7 @@ class Walk(cst.CSTVisitor):
     def visit_Nonlocal(self, node: cst.Nonlocal) -> bool:
         """``nonlocal name``."""
         for each in node.names:
-            scope = self.context.scope_of(each.name.value)
+            scope = lookup.scope_of(self.context, each.name.value)
             if scope is not None:
                 self.context.here.elsewhere[each.name.value] = scope
         return False

@@ -11,6 +11,7 @@ import libcst as cst
 from ... import naming
 from ...facts import Assignment, Cut, Kind, Loss, Purpose
 from ...grad import KEEP, Answer
+from .. import model_state
 from ..collected import Arguments, forwards_of, tupled
 from ..context import Context
 from ..knowledge import Def
@@ -111,7 +112,7 @@ class BuiltinFunctions:
         """Whether calling it runs a model that is not frozen, in the mode of the caller."""
         named = function.kind is Kind.UNKNOWN and naming.sounds_like_model(function.label)
         if named or function.kind is Kind.MODEL:
-            return self.context.frozen(function) is not Answer.YES
+            return model_state.frozen(self.context, function) is not Answer.YES
         known = [self.context.known.functions.get(each) for each in _functions(function)]
         return bool(known) and all(each is not None and bool(each.forwards) and each.own == KEEP for each in known)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from ...facts import Kind, Purpose
+from .. import lookup
 from ..aspects import Aspect, some_part
 from ..changing import change_in_place
 from ..collected import Arguments, contents, filled, forwards_of, merge, shallow
@@ -62,7 +63,7 @@ class Containers:
         context = self.context
         path = container.label
         context.state.settings[Aspect.TRAINING].pop(some_part(path), None)
-        purpose = Purpose.STORED if context.outlives(path) else Purpose.ACCUMULATED
+        purpose = Purpose.STORED if lookup.outlives(context, path) else Purpose.ACCUMULATED
         for each in values:
             context.use(each, node, purpose, into=path, added=_appended(node))
         after = shallow(filled(container, values))
@@ -76,7 +77,7 @@ class Containers:
             change_in_place(context, container, fill)
             context.state.names.update((name, shallow(value)) for name, value in context.state.names.items())
         if path.isidentifier():
-            context.seen_from_within(path, after)
+            lookup.seen_from_within(context, path, after)
         values = values or contents(after)
         learning = context.learning()
         if learning is None:
@@ -88,8 +89,8 @@ class Containers:
         elif container.parameter is not None and not dot:
             for each in values:
                 merge(learning.stores, container.parameter, each)
-        elif path.isidentifier() and context.owner_of(path) is not learning.node:
-            context.rebinds(context.owner_of(path), path, after)
+        elif path.isidentifier() and lookup.owner_of(context, path) is not learning.node:
+            context.rebinds(lookup.owner_of(context, path), path, after)
 
     def item(self, node: cst.CSTNode, value: Abstract) -> Abstract:
         """What iterating over a value gives."""

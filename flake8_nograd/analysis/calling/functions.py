@@ -12,6 +12,7 @@ import libcst as cst
 from ... import torch_api
 from ...facts import Condition, Evaluated, Kind, Role, ThreadCall
 from ...grad import ANYTHING, KEEP, Answer
+from .. import lookup, model_state
 from ..aspects import BUILT, NOT_SET, Aspect, Setting, root_of
 from ..changing import change_in_place, kept
 from ..collected import Arguments, contents, forwards_of, merge
@@ -147,7 +148,7 @@ class Functions:
 
     def _also(self, learned: FunctionKnowledge, position: int, handed: Abstract) -> None:
         """By which names what a parameter holds may be reached."""
-        places = self.context.places_of(handed)
+        places = lookup.places_of(self.context, handed)
         if places:
             learned.origins[position] = learned.origins.get(position, frozenset()) | places
             for place in places:
@@ -256,15 +257,15 @@ class Functions:
     def _changed_elsewhere(self, name: str, left: Abstract, given: Arguments) -> None:
         """A function has perhaps changed the object of a name that it was handed, or that a parameter holds, too."""
         names = self.context.state.names
-        for alias in self.context.aliases(name):
+        for alias in lookup.aliases(self.context, name):
             if alias in names:
                 names[alias] = _perhaps(left, names[alias])
         given.positional[:] = [_perhaps(left, each) if each.label == name else each for each in given.positional]
 
     def _changed_by_made(self, maker: Definition | None, parameter: str, left: Abstract) -> None:
         """A function that another one made has perhaps changed what that was handed."""
-        for name in self.context.handed_to(maker, parameter):
-            change_in_place(self.context, self.context.lookup(name), partial(_perhaps, left))
+        for name in lookup.handed_to(self.context, maker, parameter):
+            change_in_place(self.context, lookup.variable(self.context, name), partial(_perhaps, left))
 
     def runs_now(self, node: cst.Call, definition: Def) -> None:
         """A function of the file is called without arguments, by what it is handed to: the closure of an optimizer."""
@@ -345,7 +346,7 @@ class Functions:
 
     def _is_module(self, path: str) -> bool:
         """Whether something is said of an object that is said of modules alone: ``self.eval()``."""
-        return self.context.training_of(path).answer is not Answer.UNKNOWN
+        return model_state.training_of(self.context, path).answer is not Answer.UNKNOWN
 
     def _runs_itself(self, node: cst.Call, path: str, method: str, definition: Def) -> bool:
         self.rows.forward(node, replace(UNKNOWN, kind=Kind.MODEL, label=path), method, Answer.NO, definition)
@@ -355,7 +356,7 @@ class Functions:
         """Make an object of a class of the file."""
         context = self.context
         owner = next((each for each in callee.definitions if isinstance(each, cst.ClassDef)), None)
-        role = context.role(owner)
+        role = lookup.role(context, owner)
         self.rows.call(node, callee.label, UNKNOWN, given)
         switch = self._switch(node, owner, given)
         if switch is not None:
@@ -375,7 +376,7 @@ class Functions:
         )
         if owner is not None:
             context.learned.classes[owner].made_under |= context.mode()
-        init = context.method(owner, "__init__") if owner is not None else None
+        init = lookup.method(context, owner, "__init__") if owner is not None else None
         if init is not None:
             bound = replace(made, kind=Kind.FUNCTION, definitions=(init,), bound=replace(made, label=""))
             self.one(node, init, bound, given)
@@ -397,7 +398,7 @@ class Functions:
         base = next((each for each in context.learned.classes[owner].bases if each in torch_api.SWITCHES), None)
         if base is None:
             return None
-        changed = any(context.method(owner, name) for name in ("__init__", "__enter__", "__exit__"))
+        changed = any(lookup.method(context, owner, name) for name in ("__init__", "__enter__", "__exit__"))
         shift = ANYTHING if changed else switch_of(base, given).shift
         return Abstract(kind=Kind.SWITCH, shift=shift, identity=frozenset({node}))
 

@@ -9,6 +9,7 @@ import libcst as cst
 from ... import naming, torch_api, torch_operations
 from ...facts import Kind, Loss, Manner, Purpose
 from ...grad import KEEP, Answer, GradMode, Shift
+from .. import model_state
 from ..aspects import NOT_SET, Setting
 from ..collected import Arguments, flat, forwards_of
 from ..context import Context
@@ -69,7 +70,7 @@ class Library:
         if last in ITERATORS and given.positional:
             return nameless(given.positional[0])
         if last in {"deepcopy", "copy"} and given.positional:
-            copied = context.settled(given.positional[0])
+            copied = model_state.settled(context, given.positional[0])
             if last == "deepcopy":
                 copied = _new(node, copied, mode)
             return replace(copied, label="", identity=frozenset({node}), forwards=frozenset())
@@ -103,7 +104,7 @@ class Library:
         first = given.at(0)
         if first is None or first.kind is not Kind.MODEL or not naming.sounds_like_class(maker):
             return NOT_SET
-        setting = self.context.training(first)
+        setting = model_state.training(self.context, first)
         return setting if setting.answer is Answer.NO else NOT_SET
 
     def _torch(self, node: cst.Call, name: str, last: str, given: Arguments, mode: GradMode) -> Abstract:

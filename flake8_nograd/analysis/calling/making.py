@@ -7,6 +7,7 @@ import libcst as cst
 from ... import torch_api, torch_classes, torch_operations
 from ...facts import Cut, Kind, Leaf, Loss, Purpose
 from ...grad import Answer, GradMode
+from .. import model_state
 from ..aspects import BUILT, NOT_SET
 from ..collected import Arguments, contents
 from ..context import Context
@@ -20,11 +21,11 @@ def made(context: Context, node: cst.Call, name: str, given: Arguments) -> Abstr
     if name in torch_api.GIVES_THE_MODEL:
         wrapped = given.at(0)
         if wrapped is not None and wrapped.kind is Kind.UNKNOWN and wrapped.label and torch_classes.makes_model(name):
-            if context.training_of(wrapped.label) is not NOT_SET:
+            if model_state.training_of(context, wrapped.label) is not NOT_SET:
                 # What was put in a mode is a module.
                 wrapped = replace(wrapped, kind=Kind.MODEL)
         if wrapped is not None and wrapped.kind in {Kind.MODEL, Kind.FUNCTION}:
-            return replace(context.settled(wrapped), label="")
+            return replace(model_state.settled(context, wrapped), label="")
     if torch_classes.makes_model(name):
         return Abstract(
             kind=Kind.MODEL,

@@ -9,6 +9,7 @@ import libcst as cst
 from ... import torch_api
 from ...facts import Evaluated, Form, Kind, Switch
 from ...grad import ANYTHING, ENABLE_GRAD, KEEP, NO_GRAD, Shift
+from .. import lookup
 from ..collected import Arguments
 from ..context import Context
 from ..putting import put
@@ -55,7 +56,7 @@ class Managers:
 
     def run(self, value: Abstract, name: str) -> list[cst.FunctionDef]:
         """The methods of that name which a manager of this file has; they are called here."""
-        methods = self.context.methods(value, name)
+        methods = lookup.methods(self.context, value, name)
         for method in methods:
             self.context.called(method)
         return methods

@@ -9,6 +9,7 @@ import libcst as cst
 from ... import naming, torch_api, torch_classes
 from ...facts import Kind, Purpose
 from ...grad import ANYTHING, ENABLE_GRAD, KEEP, Answer, GradMode
+from .. import model_state
 from ..collected import Arguments, tupled
 from ..context import Context
 from ..switching import changed
@@ -77,14 +78,16 @@ class Methods:
             return self.gradients.mode_switch(node, receiver, name, given)
         listed = name in {"parameters", "named_parameters", "trainable_parameters"}
         if listed and (not receiver.api or receiver.kind is Kind.MODEL):
-            single = context.parameter(node, receiver)
+            single = model_state.parameter(context, node, receiver)
             item = single
             if name == "named_parameters":
                 item = Abstract(kind=Kind.CONTAINER, elements=(PLAIN, single))
             return Abstract(kind=Kind.PARAMETERS, item=item, source=receiver.label, made_at=node)
         if name in torch_classes.MODULE_GIVES_MODULES and receiver.kind is Kind.MODEL:
-            frozen = context.frozen_setting(receiver)
-            part = Abstract(kind=Kind.MODEL, training=context.training(receiver), frozen=frozen, source=receiver.label)
+            frozen = model_state.frozen_setting(context, receiver)
+            part = Abstract(
+                kind=Kind.MODEL, training=model_state.training(context, receiver), frozen=frozen, source=receiver.label
+            )
             if name.startswith("named_"):
                 part = tupled([PLAIN, part])
             return Abstract(kind=Kind.CONTAINER, item=part)

@@ -10,6 +10,7 @@ import libcst as cst
 from ... import naming, torch_api, torch_classes, torch_operations
 from ...facts import Kind, Loss
 from ...grad import ANYTHING, Answer, GradMode
+from .. import lookup, model_state
 from ..aspects import Aspect
 from ..collected import Arguments, flat, forwards_of, merge
 from ..conditions import Meets, met
@@ -36,7 +37,7 @@ class Models:
         context = self.context
         name = "forward" if method == "__call__" else method
         owners = [each for each in model.definitions if isinstance(each, cst.ClassDef)]
-        definitions = [each for each in (context.method(owner, name) for owner in owners) if each is not None]
+        definitions = [each for each in (lookup.method(context, owner, name) for owner in owners) if each is not None]
         definition = definitions[0] if definitions else None
         known = None if definition is None else context.known.functions.get(definition)
         for forward in dict.fromkeys(definitions):
@@ -89,8 +90,8 @@ class Models:
         if known is not None and known.returns is not None:
             context.state.mode = left_by(known, context.state.mode)
             result = result_of(node, known.returns, 1, given, runs=True)
-            if any(context.is_of(model, scope) for scope, _ in result.held):
-                result = context.as_object_has_it(model, result)
+            if any(lookup.is_of(context, model, scope) for scope, _ in result.held):
+                result = model_state.as_object_has_it(context, model, result)
             return replace(result, forwards=known.returns.forwards | forwards_of(inputs) | {node})
         return self._result(node, model, name, inputs)
 
@@ -118,14 +119,14 @@ class Models:
         """What a forward pass gives that is not in the file."""
         context = self.context
         mode = context.mode()
-        frozen = context.frozen(model)
+        frozen = model_state.frozen(context, model)
         cut = cut_by(mode, node)
         requires = Answer.UNKNOWN
         if cut is not None:
             requires = Answer.NO
         elif model.kind is Kind.UNKNOWN or _is_perhaps_of_inference([model, *inputs]):
             requires = Answer.UNKNOWN
-        elif mode is GradMode.ON and frozen is not Answer.YES and not context.perhaps_frozen(model):
+        elif mode is GradMode.ON and frozen is not Answer.YES and not model_state.perhaps_frozen(context, model):
             requires = Answer.YES
         elif frozen is Answer.YES and all(each.requires_grad is Answer.NO for each in inputs):
             requires = Answer.NO

@@ -10,6 +10,7 @@ import libcst as cst
 from ... import naming, torch_api
 from ...facts import Call, Condition, Evaluated, Forward, Kind, Passed, Purpose
 from ...grad import Answer, GradMode
+from .. import model_state
 from ..collected import Arguments, forwards_of
 from ..conditions import NOTHING_KNOWN, Meets
 from ..context import Context
@@ -73,7 +74,7 @@ class Rows:
         Of a call, ``requires`` is what the function around must be given for one of the passes behind it.
         """
         context = self.context
-        setting = context.training(model)
+        setting = model_state.training(context, model)
         through = context.known.functions.get(via) if via is not None else None
         context.recorder.write(
             Forward(
@@ -82,7 +83,7 @@ class Rows:
                 model.fact(),
                 setting.answer,
                 setting.where if setting.answer is not Answer.UNKNOWN else Evaluated.NOT,
-                context.frozen(model),
+                model_state.frozen(context, model),
                 inputs,
                 method,
                 None if through is None else through.row,
@@ -113,7 +114,7 @@ class Rows:
         learning = context.learning()
         if learning is None or not model.label:
             return
-        setting = context.training(model)
+        setting = model_state.training(context, model)
         shift = learning.own.then(context.state.mode)
         if shift.on is GradMode.ON and not shift.off & GradMode.ON:
             built = setting.where is Evaluated.CONSTRUCTOR and model.parameter is None and "." not in model.label

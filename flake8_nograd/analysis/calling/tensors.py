@@ -9,6 +9,7 @@ import libcst as cst
 from ... import torch_operations
 from ...facts import Cut, Kind, Loss, Manner, Purpose, Write
 from ...grad import Answer, GradMode
+from .. import lookup
 from ..changing import change_in_place
 from ..collected import Arguments, flat, forwards_of
 from ..context import Context
@@ -137,7 +138,7 @@ class Tensors:
                 used,
             )
         )
-        if manner in {Manner.METHOD, Manner.OUT} and mode & GradMode.ON and context.outlives(target.label):
+        if manner in {Manner.METHOD, Manner.OUT} and mode & GradMode.ON and lookup.outlives(context, target.label):
             for each in sources:
                 context.use(each, node, Purpose.STORED, into=target.label)
         taint = forwards_of(sources)
