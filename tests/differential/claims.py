@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 
 import libcst as cst
 
-from flake8_nograd.facts import Cut, FileFacts, Kind, Loss, Manner, Reveal, Value
+from flake8_nograd.facts import Backward, Cut, FileFacts, Kind, Loss, Manner, Reveal, Value, Write
 from flake8_nograd.grad import Answer, GradMode
 from flake8_nograd.source import Source
 
@@ -83,8 +84,10 @@ class Comparison(Counts):
 # --- points ---------------------------------------------------------------------------
 
 
-def compare_points(found: Comparison, facts: FileFacts, lines: dict[object, int], runs: list[Run]) -> None:
-    """What is known at points that were reached."""
+def compare_points(
+    found: Comparison, facts: FileFacts, lines: dict[object, int], runs: list[Run], others: list[Run]
+) -> None:
+    """What is known at points that were reached; it is a question where the other runs agree as well."""
     claims: dict[int, list[Reveal]] = {}
     for each in facts.reveals:
         claims.setdefault(_point(each), []).append(each)
@@ -93,6 +96,7 @@ def compare_points(found: Comparison, facts: FileFacts, lines: dict[object, int]
         for point, seen in done.points.items():
             visits.setdefault(point, set()).update(seen)
     for point, seen in sorted(visits.items()):
+        also = seen.union(*(done.points[point] for done in others if point in done.points))
         found.points += 1
         place = f"point {point}"
         rows = claims.get(point)
@@ -100,7 +104,7 @@ def compare_points(found: Comparison, facts: FileFacts, lines: dict[object, int]
             found.wrong.append(Wrong("reached", place, "nothing", "it was reached"))
             continue
         for row in rows:
-            _questions(found, place, row, seen)
+            _questions(found, place, row, seen, also)
             if row.value.cut is not None and _has_a_cut(row.value, seen) and len(runs) == 1:
                 # Where ways met, the cut is that of one of them: chance, or an error, may have left it out.
                 _ask_cut(
@@ -115,21 +119,30 @@ def _point(reveal: Reveal) -> int:
     return number.evaluated_value
 
 
-def _questions(found: Comparison, place: str, row: Reveal, visits: set[Seen]) -> None:
+def _questions(found: Comparison, place: str, row: Reveal, visits: set[Seen], others: set[Seen]) -> None:
     value = row.value
-    _ask_mode(found, "grad", place, row.grad, {seen.mode for seen in visits})
-    tensors = [seen for seen in visits if seen.kind == "tensor"]
-    modules = [seen for seen in visits if seen.kind == "module"]
-    if tensors and len(tensors) == len(visits):
-        _ask(found, "requires_grad", place, value.requires_grad, {seen.requires_grad for seen in tensors})
-        _ask(found, "is_leaf", place, value.is_leaf, {seen.is_leaf for seen in tensors})
-        _ask(found, "is_inference", place, value.is_inference, {seen.is_inference for seen in tensors})
-        made = {seen.made_under for seen in tensors if seen.made_under is not None}
-        if made and value.made_at is not None and value.kind is Kind.TENSOR:
-            _ask_mode(found, "made_under", place, value.made_under, made)
-    elif modules and len(modules) == len(visits):
-        _ask(found, "training", place, row.training, {seen.training for seen in modules})
-    _ask_kind(found, place, value.kind, {seen.kind for seen in visits})
+
+    def ask(what: str, claim: Answer | GradMode, of: Callable[[Seen], Answer | GradMode | None]) -> None:
+        truths = {truth for seen in visits if (truth := of(seen)) is not None}
+        if truths:
+            is_question = len({of(seen) for seen in others} - {None}) == 1
+            _ask(found, what, place, claim, truths, is_question=is_question)
+
+    ask("grad", row.grad, lambda seen: seen.mode)
+    kinds = {seen.kind for seen in visits}
+    if kinds == {"tensor"}:
+        ask("requires_grad", value.requires_grad, lambda seen: _answer(seen.requires_grad))
+        ask("is_leaf", value.is_leaf, lambda seen: _answer(seen.is_leaf))
+        ask("is_inference", value.is_inference, lambda seen: _answer(seen.is_inference))
+        if value.made_at is not None and value.kind is Kind.TENSOR:
+            ask("made_under", value.made_under, lambda seen: seen.made_under)
+    elif kinds == {"module"}:
+        ask("training", row.training, lambda seen: _answer(seen.training))
+    _ask_kind(found, place, value.kind, kinds)
+
+
+def _answer(truth: bool | None) -> Answer | None:
+    return None if truth is None else Answer.YES if truth else Answer.NO
 
 
 def _has_a_cut(value: Value, visits: set[Seen]) -> bool:
@@ -158,26 +171,26 @@ CUT_BY = {
 }
 
 
-def _ask(found: Comparison, what: str, place: str, claim: Answer, truths: set[bool | None]) -> None:
-    if len(truths) == 1:
-        found.asked[what] += 1
-        if claim is Answer.UNKNOWN:
-            found.unknown[what] += 1
-            found.open.append(Wrong(what, place, "unknown", str(*truths)))
-    for truth in truths:
-        if not claim & (Answer.YES if truth else Answer.NO):
-            found.wrong.append(Wrong(what, place, str(claim.name), str(truth)))
+KNOWN = {Answer.YES, Answer.NO, Answer.NEVER, GradMode.ON, GradMode.OFF, GradMode.INFERENCE, GradMode.NEVER}
 
 
-def _ask_mode(found: Comparison, what: str, place: str, claim: GradMode, truths: set[GradMode]) -> None:
-    if len(truths) == 1:
+def _ask(
+    found: Comparison,
+    what: str,
+    place: str,
+    claim: Answer | GradMode,
+    truths: set[Answer | GradMode],
+    *,
+    is_question: bool,
+) -> None:
+    names = " ".join(sorted(str(truth.name) for truth in truths))
+    if is_question:
         found.asked[what] += 1
-        if claim not in {GradMode.ON, GradMode.OFF, GradMode.INFERENCE, GradMode.NEVER}:
+        if claim not in KNOWN:
             found.unknown[what] += 1
-            found.open.append(Wrong(what, place, str(claim.name), " ".join(str(truth.name) for truth in truths)))
-    for truth in truths:
-        if not claim & truth:
-            found.wrong.append(Wrong(what, place, str(claim.name), str(truth.name)))
+            found.open.append(Wrong(what, place, "unknown", names))
+    if any(not claim.value & truth.value for truth in truths):
+        found.wrong.append(Wrong(what, place, str(claim.name), names))
 
 
 _KINDS = {
@@ -207,48 +220,76 @@ def _ask_kind(found: Comparison, place: str, claim: Kind, truths: set[str]) -> N
 # --- rows -----------------------------------------------------------------------------
 
 
-def compare_rows(found: Comparison, source: Source, facts: FileFacts, lines: dict[object, int], done: Run) -> None:
+def compare_rows(
+    found: Comparison,
+    source: Source,
+    facts: FileFacts,
+    lines: dict[object, int],
+    runs: list[Run],
+    others: list[Run],
+) -> None:
     """What the tables of backward passes and writes imply of their lines."""
     for backward in facts.backwards:
         line = lines.get(backward.place.statement, 0)
-        if not done.lines[line] or len(_ASKS.findall(source.line(line))) != 1:
-            continue
-        failed = [message for message in done.failures.get(line, []) if NO_GRAPH in message]
-        claim = backward.target.requires_grad
-        found.asked["backward"] += 1
-        found.unknown["backward"] += claim is Answer.UNKNOWN
+        if len(_ASKS.findall(source.line(line))) == 1:
+            _ask_of_line(found, "backward", line, backward.target.requires_grad, runs, others)
+            _ask_reached(found, backward, line, runs)
+    for write in facts.writes:
+        _ask_of_line(found, "write", lines.get(write.place.statement, 0), _raises(write), runs, others)
+
+
+def _raises(write: Write) -> Answer:
+    """Whether it changes a leaf that requires gradients, while they are on."""
+    target, mode = write.target, write.place.grad
+    # Of a view, it counts what it is a view of.
+    is_no_leaf = target.is_leaf is Answer.NO and not target.is_view
+    if write.manner is Manner.DATA or not mode & GradMode.ON or is_no_leaf or target.requires_grad is Answer.NO:
+        return Answer.NO
+    surely = mode is GradMode.ON and target.requires_grad is Answer.YES and target.is_leaf is Answer.YES
+    return Answer.YES if surely else Answer.UNKNOWN
+
+
+def _ask_of_line(found: Comparison, what: str, line: int, claim: Answer, runs: list[Run], others: list[Run]) -> None:
+    """Whether a line runs; of a backward pass, ``YES`` says so, and of a write ``NO``."""
+    outcomes = [_outcomes(done, what, line) for done in runs]
+    ends = set[str]().union(*outcomes)
+    if len(ends.union(*(_outcomes(done, what, line) for done in others))) == 1 and ends:
+        found.asked[what] += 1
         if claim is Answer.UNKNOWN:
-            found.open.append(Wrong("backward", f"line {line}", "unknown", "fails" if failed else "runs"))
-        if claim is Answer.YES and failed:
-            found.wrong.append(Wrong("backward", f"line {line}", "a graph", "it fails"))
-        if claim is Answer.NO and goes_back(done, line):
-            found.wrong.append(Wrong("backward", f"line {line}", "no graph", "it does not fail"))
-        if backward.target.releafed is not None and done.reached.get(line):
-            # The one claim of a backward pass that reaches no parameter: what it starts from was made a leaf.
+            found.unknown[what] += 1
+            found.open.append(Wrong(what, f"line {line}", "unknown", *ends))
+    denied = {"backward": {Answer.YES: FAILS, Answer.NO: RUNS}, "write": {Answer.NO: FAILS, Answer.YES: RUNS}}
+    if denied[what].get(claim) in ends:
+        found.wrong.append(Wrong(what, f"line {line}", CLAIMED[what, claim], denied[what][claim]))
+
+
+FAILS, RUNS = "it fails", "it does not fail"
+CLAIMED = {
+    ("backward", Answer.YES): "a graph",
+    ("backward", Answer.NO): "no graph",
+    ("write", Answer.NO): "allowed",
+    ("write", Answer.YES): "a leaf changed in place",
+}
+
+
+def _outcomes(done: Run, what: str, line: int) -> set[str]:
+    if not done.lines[line]:
+        return set()
+    messages = done.failures.get(line, [])
+    if what == "backward":
+        failed, ran = any(NO_GRAPH in each for each in messages), goes_back(done, line)
+    else:
+        failed, ran = any(LEAF.search(each) for each in messages), done.completed(line) > 0
+    return {each for each, holds in ((FAILS, failed), (RUNS, ran)) if holds}
+
+
+def _ask_reached(found: Comparison, backward: Backward, line: int, runs: list[Run]) -> None:
+    """The one claim of a backward pass that reaches no parameter: what it starts from was made a leaf."""
+    for done in runs:
+        if backward.target.releafed is not None and done.lines[line] and done.reached.get(line):
             found.asked["reached"] += 1
             if any(done.reached[line]):
                 found.wrong.append(Wrong("reached", f"line {line}", "no parameter", "one is behind it"))
-    for write in facts.writes:
-        line = lines.get(write.place.statement, 0)
-        if not done.lines[line]:
-            continue
-        failed = [message for message in done.failures.get(line, []) if LEAF.search(message)]
-        target, mode = write.target, write.place.grad
-        found.asked["write"] += 1
-        is_view = write.manner is Manner.ITEM or target.is_view
-        is_no_leaf = not is_view and Answer.NO in {target.requires_grad, target.is_leaf}
-        if write.manner is Manner.DATA or not mode & GradMode.ON or is_no_leaf:
-            claim = Answer.NO
-        elif mode is GradMode.ON and target.requires_grad is Answer.YES and target.is_leaf is Answer.YES:
-            claim = Answer.YES
-        else:
-            claim = Answer.UNKNOWN
-            found.unknown["write"] += 1
-            found.open.append(Wrong("write", f"line {line}", "unknown", "fails" if failed else "runs"))
-        if claim is Answer.NO and failed:
-            found.wrong.append(Wrong("write", f"line {line}", "allowed", "it fails"))
-        if claim is Answer.YES and done.completed(line) > 0:
-            found.wrong.append(Wrong("write", f"line {line}", "a leaf changed in place", "it does not fail"))
 
 
 def goes_back(done: Run, line: int) -> bool:

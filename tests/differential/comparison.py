@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from flake8_nograd.analysis import facts_of
 from flake8_nograd.rules import all_rules
 from flake8_nograd.source import Source
 
 from .claims import Comparison, compare_points, compare_rows
+from .elsewhere import functions_of
 from .findings import compare_findings
 from .fixes import SETTINGS, compare_fixes
 from .grammar import Program
@@ -17,6 +19,10 @@ from .running import Endless, Run, run
 
 FREQUENT = {"NGR101", "NGR301", "NGR405", "NGR409", "NGR411"}
 """Rules of which many programs have a fix: of programs with no others, one in four is tried, for the sake of time."""
+MORE = 2
+"""Runs that show whether what all others agree on is chance, or a choice of this file."""
+MOST_CALLED = 4
+"""Functions that are called as other files may call them."""
 RANDOM = re.compile(r"\b(coin|roll|fail)\(\)")
 
 
@@ -30,9 +36,9 @@ def compare(program: Program) -> Comparison:
     lines = statement_lines(source.module)
     for each in runs:
         _note_error(found, each)
-    compare_points(found, facts, lines, runs)
-    for each in runs:
-        compare_rows(found, source, facts, lines, each)
+    others = _as_it_may_be(program, seeds)
+    compare_points(found, facts, lines, runs, others)
+    compare_rows(found, source, facts, lines, runs, others)
     spoken = [(rule, finding) for rule in all_rules() for finding in rule.check(facts)]
     compare_findings(found, source, facts, lines, runs, spoken)
     safe = [(rule, finding) for rule, finding in spoken if finding.fix is not None and finding.fix.safe]
@@ -41,6 +47,14 @@ def compare(program: Program) -> Comparison:
         compare_fixes(found, source, facts, places, runs, seeds)
     found.wrong = list(dict.fromkeys(found.wrong))
     return found
+
+
+def _as_it_may_be(program: Program, seeds: Sequence[int]) -> list[Run]:
+    """Runs in which coins fall otherwise, and functions are called as other files may call them."""
+    further = [program.seed + number for number in range(len(seeds), len(seeds) + MORE)] if len(seeds) > 1 else []
+    names = [*dict.fromkeys(functions_of(program.text))][:MOST_CALLED]
+    elsewhere = [run(program.text, program.seed + number, name) for name in names for number in range(MORE)]
+    return [run(program.text, seed) for seed in further] + elsewhere
 
 
 def _note_error(found: Comparison, each: Run) -> None:

@@ -21,6 +21,8 @@ from torch.overrides import TorchFunctionMode
 
 from flake8_nograd.grad import GradMode
 
+from .elsewhere import BEGIN, as_others_call, called_from_elsewhere
+
 FILENAME = "<program>"
 
 
@@ -77,6 +79,14 @@ class Run:
     """Lines so far, counted while the program is traced."""
     astray: bool = False
     """Whether a name or attribute was missing, caught or not: no program of the grammar lacks one."""
+    elsewhere: bool = False
+    """Whether functions are called as from another file."""
+    within: int = 0
+    """How many of these calls are being run."""
+
+    def heeds(self) -> bool:
+        """Whether what happens now counts."""
+        return self.within > 0 or not self.elsewhere
 
     def go_on(self) -> None:
         """End a program that does not come to its end; a ``finally`` that goes on with a loop can discard it once."""
@@ -88,11 +98,17 @@ class Run:
         return self.lines[line] - self.raised[line]
 
 
-def run(text: str, seed: int) -> Run:
-    """Run a program; ``coin()``, ``roll()`` and ``fail()`` follow the seed."""
-    result = Run()
-    code = compile(text, FILENAME, "exec")
-    thread = threading.Thread(target=_in_thread, args=(code, seed, result))
+def run(text: str, seed: int, elsewhere: str = "") -> Run:
+    """Run a program; ``coin()``, ``roll()`` and ``fail()`` follow the seed.
+
+    Functions of a name may be called as from elsewhere: then only what happens in these calls is written down.
+    """
+    result = Run(elsewhere=bool(elsewhere))
+    names = _names(random.Random(seed), result)
+    if elsewhere:
+        names[BEGIN] = as_others_call(random.Random(seed), text, result)
+    code = compile(called_from_elsewhere(text, elsewhere) if elsewhere else text, FILENAME, "exec")
+    thread = threading.Thread(target=_in_thread, args=(code, seed, names, result))
     thread.start()
     thread.join()
     return result
@@ -105,9 +121,8 @@ def mode_now() -> GradMode:
     return GradMode.ON if torch.is_grad_enabled() else GradMode.OFF
 
 
-def _in_thread(code: CodeType, seed: int, result: Run) -> None:
+def _in_thread(code: CodeType, seed: int, names: dict[str, Any], result: Run) -> None:
     torch.manual_seed(seed)
-    names = _names(random.Random(seed), result)
     tracer = _Tracer(result)
     _CURRENT.run, _CURRENT.begun = result, []
     sys.settrace(tracer.enter)
@@ -132,7 +147,8 @@ def _names(chance: random.Random, result: Run) -> dict[str, Any]:
     def reveal(value: object, point: int) -> object:
         result.go_on()
         with torch._C.DisableTorchFunction():
-            result.points[point].add(_seen(value))
+            if result.heeds():
+                result.points[point].add(_seen(value))
         return value
 
     def show(*values: object) -> None:
@@ -296,16 +312,16 @@ class _Tracer:
 
     def step(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any]:
         if event == "line" and frame.f_code.co_name not in _WITHIN_LINES:
-            self.result.lines[frame.f_lineno] += 1
+            self.result.lines[frame.f_lineno] += self.result.heeds()
             self.result.begun += 1
             self.result.go_on()
         elif event == "exception":
             _, error, _ = argument
             self.result.astray |= isinstance(error, NameError | AttributeError)
-            if frame.f_code.co_name not in _WITHIN_LINES:
+            if frame.f_code.co_name not in _WITHIN_LINES and self.result.heeds():
                 self.result.raised[frame.f_lineno] += 1
                 self.result.printed_before.setdefault(frame.f_lineno, len(self.result.printed))
-            if error is not self.raised and isinstance(error, RuntimeError):
+            if error is not self.raised and isinstance(error, RuntimeError) and self.result.heeds():
                 self.raised = error
                 self.result.failures[frame.f_lineno].append(str(error))
         return self.step
