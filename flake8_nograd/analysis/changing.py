@@ -57,7 +57,7 @@ def change_in_place(
         owner = lookup.owner_of(context, path)
         if path and "." not in path and owner is not learning.node:
             left = replace(alter(target), parameter=None, identity=frozenset(), label="")
-            context.rebinds(owner, path, left)
+            context.rebinds(owner, path, left, in_place=True)
             context.learned.bind(owner, path, left)
         for position in range(len(learning.parameters) + 1):  # the last one for what is gathered in ``*args``
             handed = state.names.get(as_handed_in(position))
@@ -152,6 +152,6 @@ def _changes_elsewhere(
         return
     context.learned.bind(scope, name, after)
     if scope is not context.here.scopes[0]:
-        context.rebinds(scope, name, before | after)
+        context.rebinds(scope, name, before | after, in_place=True)
     elif name in context.state.names:
         context.state.names[name] |= after

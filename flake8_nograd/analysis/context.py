@@ -205,10 +205,12 @@ class Context:
         handed = (self.state.names.get(as_handed_in(position)) for position in range(len(function.parameters)))
         return any(each is not None and value.identity & each.identity for each in handed)
 
-    def rebinds(self, scope: Definition | None, name: str, value: Abstract) -> None:
-        """The function at hand binds a name of another scope."""
+    def rebinds(self, scope: Definition | None, name: str, value: Abstract, *, in_place: bool = False) -> None:
+        """The function at hand binds a name of another scope, or changes what it holds."""
         learning = self.learning()
         if learning is not None:
+            if in_place:
+                learning.changes.add((scope, name))
             clean = replace(value, parameter=None, identity=frozenset(), label="")
             before = learning.rebinds.get((scope, name))
             learning.rebinds[scope, name] = clean if before is None else before | clean

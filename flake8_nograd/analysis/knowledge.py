@@ -78,6 +78,8 @@ class FunctionKnowledge:
     """The attributes of its class that it stores them in, by their position."""
     rebinds: dict[tuple[Definition | None, str], Abstract] = field(default_factory=dict)
     """What it binds names of other scopes to (``global``, ``nonlocal``), calls in it included."""
+    changes: set[tuple[Definition | None, str]] = field(default_factory=set)
+    """Those of these names whose object it changes in place."""
     leaves: Shift = KEEP
     """How grad mode has changed when it returns."""
     raises: Shift = KEEP
@@ -183,7 +185,7 @@ class FunctionKnowledge:
             [(identity, value.gist()) for identity, value in self.taken.items()],
             (self.remade, self.aliases, self.puts, self.holds, self.resets, self.keeps, self.origins, self.omitted),
             [(path, setting.answer) for table in self.settings.values() for path, setting in table.items()],
-            [(place, value.gist()) for place, value in self.rebinds.items()],
+            [(place, value.gist(), place in self.changes) for place, value in self.rebinds.items()],
             (self.conditions, self.runs, self.ways),
         )
 

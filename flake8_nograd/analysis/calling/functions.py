@@ -246,9 +246,12 @@ class Functions:
         for (scope, name), value in known.rebinds.items():
             self._changed_elsewhere(name, value, given)
             self._changed_by_made(scope, name, value)
+            in_place = (scope, name) in known.changes
             if scope is not context.here.scopes[0]:
-                context.rebinds(scope, name, value)
+                context.rebinds(scope, name, value, in_place=in_place)
             elif name in context.state.names:
+                if in_place:
+                    change_in_place(context, context.state.names[name], partial(_perhaps, value))
                 # Perhaps another object than what it held, which others hold as well.
                 context.state.names[name] |= replace(value, identity=frozenset({node}))
                 if value.kind is Kind.MODEL:

@@ -72,7 +72,7 @@ class Managers:
         if known is not None:
             before = context.mode()
             shift, leaving = known
-            self._stacked(stack, leaving)
+            self._stacked(stack, leaving | self._left_later(entered) if stack is not UNKNOWN else leaving)
             context.state.mode = changed(context.state.mode, shift)
             if entered.api in torch_api.SWITCHES:
                 function = context.function()
@@ -90,6 +90,16 @@ class Managers:
                     )
                 )
         return entered
+
+    def _left_later(self, entered: Abstract) -> Leaving:
+        """What ``__exit__`` of a class of the file adds, which a stack calls in whatever mode it has come to."""
+        later = Leaving(0)
+        for method in lookup.methods(self.context, entered, "__exit__"):
+            self.context.called(method, shift=ANYTHING)
+            known = self.context.known.functions.get(method)
+            if known is not None and known.leaves in {ENABLE_GRAD, NO_GRAD}:
+                later |= Leaving.LONG_AGO
+        return later
 
     def _stacked(self, stack: Abstract, leaving: Leaving) -> None:
         """A manager is entered on an ``ExitStack``, which leaves the last first: what the first brings back, stays."""
