@@ -313,6 +313,18 @@ def sounds_like_inference(name: str) -> bool:
     return bool(words) and (words[0] in INFERRING_VERBS or words[-1] in INFERRED_NOUNS)
 
 
+CALLED_VERBS = MAKING_WORDS | INFERRING_VERBS | table("encode decode reconstruct predict infer generate")
+
+
+@cache
+def sounds_like_method(name: str) -> bool:
+    """Of an attribute: ``policy.decode_latents`` is called, and is no model; ``generator``, ``decode_head`` may be."""
+    return words_of(name)[:1] != () and words_of(name)[0] in CALLED_VERBS and words_of(name)[-1] not in PART_NOUNS
+
+
+PART_NOUNS = table("head heads layer layers block blocks module modules model models net")
+"""What a verb before it leaves a part of a model: ``decode_head``."""
+
 LOSS_WORDS = table("loss losses cost objective err elbo nll")
 """The value to go back from."""
 

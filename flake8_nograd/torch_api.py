@@ -148,6 +148,8 @@ SELF_GUARDED_METHODS: dict[str, str] = {
     "evaluate": "transformers: Trainer.evaluate, through prediction_step",
     "validate": "Lightning: Trainer.validate, inference_mode",
     "test": "Lightning: Trainer.test, inference_mode; BaseModel.test of CycleGAN's repository, no_grad",
+    "select_action": "LeRobot's policies: no_grad; that of REINFORCE gives what it trains on",
+    "predict_action_chunk": "LeRobot's policies: no_grad",
 }
 """Methods of libraries' models and trainers that run without gradients by themselves, and how we know.
 

@@ -159,6 +159,10 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
         "scaler self.scaler grad_scaler accelerator fabric model_engine loss_scaler",
         "scale model loss scaler_state _",
     ),
+    naming.sounds_like_method: (
+        "decode_latents policy._decode_video encode predict_noise get_features classify",
+        "decoder decode_head encoder generator latents model _",
+    ),
     naming.sounds_like_no_grad: (
         "no_grad utils.no_grad nograd torch_no_grad eval_mode inference_context smart_inference_mode evaluating "
         "eval_decorator disable_grad set_grad without_gradients inference maybe_no_grad grad_ctx NoGrad evalMode "

@@ -43,6 +43,14 @@ class Attributes:
         base = self.evaluate(node.value)
         return self.attribute(node, base, node.attr.value, path, item)
 
+    def by_name(self, node: cst.Call, holder: Abstract, name: str) -> Abstract:
+        """What ``getattr(x, "name")`` gives."""
+        path = f"{holder.label}.{name}" if holder.label else ""
+        known = self.context.state.names.get(path) if path else None
+        if known is not None:
+            return lookup.named(self.context, known, path)
+        return self.attribute(node, holder, name, path)
+
     def attribute(
         self, node: cst.CSTNode, base: Abstract, name: str, path: str, item: cst.Subscript | None = None
     ) -> Abstract:
@@ -88,7 +96,7 @@ class Attributes:
             return computed(node, [base], context.mode(), view=True)
         if base.kind in {Kind.TENSOR, Kind.DATA, Kind.PARAMETER, Kind.CONTAINER, Kind.UNKNOWN}:
             requires = Answer.NO if base.kind is Kind.DATA or name == "data" else Answer.UNKNOWN
-            kind = Kind.DATA if base.kind is Kind.DATA else Kind.UNKNOWN
+            kind = Kind.DATA if base.kind is Kind.DATA else _kind_of(base, name)
             value = Abstract(kind=kind, requires_grad=requires, forwards=base.forwards, label=path)
             if base.kind is Kind.TENSOR and base.forwards and base.is_inference is Answer.YES:
                 # An output of a model: ``out.logits``.
@@ -126,7 +134,7 @@ class Attributes:
                 frozen=model_state.frozen_setting(self.context, model),
                 made_under=model.made_under,
             )
-        return Abstract(label=path)
+        return Abstract(kind=_kind_of(model, name), label=path)
 
     def item(self, node: cst.Subscript) -> Abstract:
         """What ``x[...]`` holds."""
@@ -226,6 +234,11 @@ class Attributes:
                 # An attribute that another file sets: a base class, or the class of ``agent`` in ``agent.actor(x)``.
                 return Abstract(label=path)
         return UNKNOWN
+
+
+def _kind_of(holder: Abstract, name: str) -> Kind:
+    """What an attribute is that nothing but its name tells of: perhaps a method, under whatever name it is called."""
+    return Kind.FUNCTION if not holder.forwards and naming.sounds_like_method(name) else Kind.UNKNOWN
 
 
 def _groups(node: cst.CSTNode) -> Abstract:

@@ -152,7 +152,8 @@ class Calls:
                 context.called(forward)
                 self.models.hand_in(forward, callee, given)
         is_text = not torch_api.TEXT_KEYWORDS.isdisjoint(given.keywords)
-        if naming.sounds_like_model(name) and not is_text and not self._makes(name, given):
+        is_method = callee.kind is Kind.FUNCTION
+        if naming.sounds_like_model(name) and not is_text and not is_method and not self._makes(name, given):
             model = Abstract(label=name, training=callee.training)
             return self.models.forward(node, model, "__call__", given)
         self.rows.call(node, name, UNKNOWN, given)

@@ -269,7 +269,16 @@ class Expressions:
         given = self._arguments(node, callee, is_statement=is_statement)
         if receiver is not None and callee is UNKNOWN and isinstance(func, cst.Attribute):
             return self.calls.methods.call(node, receiver, func.attr.value, given)
-        return self.calls.call(node, callee, given)
+        result = self.calls.call(node, callee, given)
+        return self._asked_by_name(node, result, given) if callee.api == "builtins.getattr" else result
+
+    def _asked_by_name(self, node: cst.Call, unknown: Abstract, given: Arguments) -> Abstract:
+        """``getattr(model, "module", model)``: the attribute, or what is given in its place."""
+        holder, name, instead = given.at(0), given.at(1), given.at(2)
+        if holder is None or name is None or not isinstance(name.constant, str):
+            return unknown
+        found = self.attributes.by_name(node, holder, name.constant)
+        return found if instead is None else model_state.settled(self.context, found) | instead
 
     def _arguments(self, node: cst.Call, callee: Abstract, *, is_statement: bool) -> Arguments:
         given = Arguments([], {}, is_statement=is_statement)
