@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from . import noqa
 from .analysis import facts_of
 from .edits import Fix
 from .facts import Anchor
-from .fixing import fixed
+from .fixing import brings_torch, fixed
 from .rule import Finding, Rule
 from .rules import all_rules
 from .settings import Settings
@@ -171,9 +171,16 @@ def _reported(source: Source, rule: Rule, finding: Finding) -> Reported:
         place.column,
         place.end_line,
         place.end_column,
-        finding.fix,
+        _judged(source, finding.fix),
         also,
     )
+
+
+def _judged(source: Source, fix: Fix | None) -> Fix | None:
+    """A fix that is not safe where it would end a file's life without torch: others may do without what needs it."""
+    if fix is None or not fix.safe or not brings_torch(source.module, fix):
+        return fix
+    return replace(fix, safe=False)
 
 
 def _not_analysed(reason: str, line: int = 1, column: int = 1) -> Reported:

@@ -9,7 +9,7 @@ import libcst as cst
 from ..edits import Fix
 from .apply import Apply
 from .plan import plan
-from .spelling import with_import
+from .spelling import needs_torch, with_import
 from .tree import Tree
 
 
@@ -25,3 +25,8 @@ def fixed(module: cst.Module, fixes: Sequence[Fix]) -> tuple[cst.Module, frozens
     if made.steps.needs_import:
         changed = with_import(changed)
     return changed, made.applied
+
+
+def brings_torch(module: cst.Module, fix: Fix) -> bool:
+    """Whether a file can be imported without torch, and no more once the fix has been applied."""
+    return not needs_torch(module) and plan(Tree(module), [fix]).steps.needs_import

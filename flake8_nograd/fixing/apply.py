@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import libcst as cst
 
 from .plan import Steps
+from .spelling import importing_above
 from .tree import Block, Tree
 
 
@@ -69,13 +70,17 @@ class Apply(cst.CSTTransformer):
 
     def _is_changed(self, block: Block) -> bool:
         steps = self._steps
-        return block in steps.wrap or block in steps.remove or block in steps.dissolve
+        return any(block in each for each in (steps.wrap, steps.remove, steps.dissolve, steps.imports))
 
     def _rebuilt(self, block: Block, body: Sequence[cst.BaseStatement], indent: str | None) -> list[cst.BaseStatement]:
         """Each statement, what it dissolves into, or nothing; with its ``with`` around."""
         parts = [[each] for each in body]
         for index in self._steps.dissolve.get(block, ()):
             parts[index] = _dissolved(body[index])
+        for index in self._steps.imports.get(block, ()):
+            line = body[index]
+            if isinstance(line, cst.SimpleStatementLine):
+                parts[index] = [*importing_above(line)]
         left: list[cst.EmptyLine] = []
         for index in sorted(self._steps.remove.get(block, ())):
             left = _comments(body[index])

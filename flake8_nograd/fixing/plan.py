@@ -53,6 +53,8 @@ class Steps:
     touched: set[cst.CSTNode] = field(default_factory=set)
     """What is removed, dissolved or rewritten."""
     needs_import: bool = False
+    imports: dict[Block, set[int]] = field(default_factory=dict)
+    """Statements above which torch is imported, by index."""
 
     def add(self, other: Steps) -> None:
         """Do what another fix does, too."""
@@ -68,6 +70,8 @@ class Steps:
         self.rewrite.update(other.rewrite)
         self.touched |= other.touched
         self.needs_import |= other.needs_import
+        for block, indexes in other.imports.items():
+            self.imports.setdefault(block, set()).update(indexes)
 
 
 @dataclass(slots=True)
@@ -243,6 +247,9 @@ class _Planner:
     def _spelled(self, steps: Steps, name: str, place: cst.CSTNode, *, is_decorator: bool = False) -> str:
         spelled = self.spelling.spell(name, place, is_decorator=is_decorator)
         steps.needs_import |= spelled.needs_import
+        if spelled.imported_in is not None:
+            block, index = spelled.imported_in
+            steps.imports.setdefault(block, set()).add(index)
         return spelled.text
 
     def _filled(self, steps: Steps, node: cst.CSTNode, code: str) -> str:

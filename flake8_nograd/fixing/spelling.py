@@ -9,11 +9,15 @@ import libcst as cst
 from libcst.helpers import get_full_name_for_node
 
 from .scopes import ABSENT, Binding, Scope, bindings_of
-from .tree import RefusedError, Tree
+from .tree import Block, RefusedError, Tree
+
+Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
+"""What stands in a block."""
 
 _GRAD_SWITCHES = frozenset({"torch.no_grad", "torch.enable_grad", "torch.set_grad_enabled", "torch.inference_mode"})
 _GRAD_MODULES = frozenset({"torch.autograd", "torch.autograd.grad_mode"})
 _TORCH_LIKE = re.compile(r"torch(\w*)(\.|$)")
+_NEEDING_TORCH = re.compile(r"(\w*torch\w*|lightning)(\.|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,9 @@ class Spelled:
 
     text: str
     needs_import: bool = False
+    """At the top of the file."""
+    imported_in: tuple[Block, int] | None = None
+    """Above a statement of a block that imports something of torch's, where the file does not."""
 
 
 class Spelling:
@@ -46,6 +53,10 @@ class Spelling:
                         ways.append((rank, self._tree.order[binding.at], name + suffix))
         if ways:
             return Spelled(min(ways)[2])
+        if "torch" not in visible and not is_decorator and not needs_torch(self._tree.module):
+            beside = self._import_before(place)
+            if beside is not None:
+                return Spelled(canonical, imported_in=beside)
         if all(map(_allows_import, visible.get("torch", ()))):
             return Spelled(canonical, needs_import=True)
         raise RefusedError(f"no sure way to write {canonical} there")
@@ -63,6 +74,21 @@ class Spelling:
                         visible.setdefault(name, bindings)
                 is_nearest = False
         return visible
+
+    def _import_before(self, place: cst.CSTNode) -> tuple[Block, int] | None:
+        """An import of something of torch's in a function, which has run when the place is reached."""
+        inner = place
+        for above in self._tree.ancestors(place):
+            if isinstance(above, cst.IndentedBlock) and not isinstance(self._tree.parent(above), cst.ClassDef):
+                for index, statement in enumerate(above.body):
+                    if statement is inner:
+                        break
+                    if any(map(_TORCH_LIKE.match, _imported(statement))):
+                        return above, index
+            if isinstance(above, cst.FunctionDef):
+                return None
+            inner = above
+        return None
 
     def _is_usable(self, binding: Binding, all_of_name: list[Binding], place: cst.CSTNode, is_decorator: bool) -> bool:
         """Whether an import surely gives its name at a place, and no other binding takes it away."""
@@ -85,6 +111,21 @@ class Spelling:
         return not may_be_skipped or (isinstance(binding.scope, cst.Module) and not is_decorator)
 
 
+def needs_torch(module: cst.Module) -> bool:
+    """Whether a file cannot be imported without torch: it imports torch, or a package built on it, at its top."""
+    return any(map(_NEEDING_TORCH.match, (origin for each in module.body for origin in _imported(each))))
+
+
+def importing_above(statement: Statement) -> list[Statement]:
+    """A statement below ``import torch``; its comments stay above both."""
+    line = cst.SimpleStatementLine([_import_of_torch()], leading_lines=statement.leading_lines)
+    return [line, statement.with_changes(leading_lines=())]
+
+
+def _import_of_torch() -> cst.Import:
+    return cst.Import([cst.ImportAlias(cst.Name("torch"))])
+
+
 def with_import(module: cst.Module) -> cst.Module:
     """Add ``import torch`` above the first torch-like import of the leading ones, else below them."""
     body = list(module.body)
@@ -97,14 +138,11 @@ def with_import(module: cst.Module) -> cst.Module:
         leading = index + 1
         if torch_like is None and any(map(_TORCH_LIKE.match, origins)):
             torch_like = index
-    line = cst.SimpleStatementLine([cst.Import([cst.ImportAlias(cst.Name("torch"))])])
-    blank = (cst.EmptyLine(indent=False),)
     if torch_like is not None:
-        following = body[torch_like]
-        line = line.with_changes(leading_lines=following.leading_lines)
-        body[torch_like] = following.with_changes(leading_lines=())
-        body.insert(torch_like, line)
+        body[torch_like : torch_like + 1] = importing_above(body[torch_like])
     else:
+        line = cst.SimpleStatementLine([_import_of_torch()])
+        blank = (cst.EmptyLine(indent=False),)
         last = _imported(body[leading - 1]) if leading else ["builtins"]
         if not last or last == ["__future__"]:
             line = line.with_changes(leading_lines=blank)
