@@ -140,7 +140,7 @@ def _belongs_to_caller(facts: FileFacts, each: Forward) -> bool:
     function = each.place.function
     if function is None:
         return False
-    its_own = {Evaluated.HERE, Evaluated.CONSTRUCTOR}
+    its_own = {Evaluated.HERE, Evaluated.CALLEE, Evaluated.CONSTRUCTOR}
     if function.guard is Guard.CALLERS and each.evaluated not in its_own and not each.place.loops:
         return True
     owner = _runs_itself(facts, each)
@@ -252,9 +252,20 @@ def _evaluates(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         return False
     if each.training is Answer.NO:
         return _in_eval_mode(facts, each, uses)
-    if each.training is Answer.YES and each.evaluated is Evaluated.HERE:
+    if each.training is Answer.YES and each.evaluated is Evaluated.HERE and not _keeps_training_mode(each):
         return False
     return _evaluates_by_name(facts, each, uses)
+
+
+def _keeps_training_mode(each: Forward) -> bool:
+    """Whether an evaluation puts its model in training mode: to sample by dropout, or as it gives losses only then."""
+    function = each.place.function
+    return (
+        over_evaluation_data(each)
+        and function is not None
+        and naming.sounds_like_evaluation(function.name)
+        and not naming.sounds_like_training(function.name)
+    )
 
 
 def _beside(each: Forward) -> Function | None:
@@ -346,9 +357,13 @@ def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         or naming.sounds_like_preparation(each.method)
         or naming.sounds_like_parameters(each.method)
         or any(has_no_graph(use) for use in uses)
-        or not (each.anchor in operated_on(facts) or any(is_tensor(use) for use in uses))
+        or not (
+            naming.sounds_like_forward(each.method)
+            or each.anchor in operated_on(facts)
+            or any(is_tensor(use) for use in uses)
+        )
     ):
-        # Only a method whose result is used as a tensor runs the model.
+        # Only a method that says so, or whose result is used as a tensor, runs the model.
         return False
     if each.discarded and each.via is None and not each.place.loops and not _is_for_nothing_else(facts, each):
         # A hook takes what it wants of it, gradients perhaps; or it is no forward pass.
@@ -403,7 +418,7 @@ def _gives_predictions(facts: FileFacts, each: Forward, uses: list[Use]) -> bool
         return True
     return (
         is_pass(each)
-        and all(use.purpose is not Purpose.STORED for use in uses)
+        and not any(use.purpose is Purpose.STORED and use.value.kind is not Kind.UNKNOWN for use in uses)
         and any(switch.place.function is function and switch.training is Answer.NO for switch in facts.mode_switches)
         and function.parent is None
         and not function.is_private

@@ -577,6 +577,7 @@ class Call:
     receiver: Value
     """The object of a method call."""
     arguments: tuple[Value, ...]
+    """Of ``x.requires_grad_(...)``: with what is asked for, as of an assignment."""
     keywords: tuple[tuple[str, Value], ...]
     function: Function | None = None
     """The function of this file that is called."""

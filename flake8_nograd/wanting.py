@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import lru_cache
 
-from . import naming, torch_api
+from . import naming, torch_api, torch_operations
 from .facts import (
     Anchor,
     Call,
@@ -255,13 +255,20 @@ def needs_gradients(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         return True
     if any(use.callee in GRAPH_ATTRIBUTES for use in uses):
         return True
-    if _asks_for_gradients_of_input(facts, place):
+    if _asks_for_gradients_of_input(facts, place) and not (_only_chooses(each, uses) and not place.loops):
         return True
     only_looked_at = bool(uses) and all(use.purpose is Purpose.VALUE for use in uses)
     return any(
         call.place.statement is place.statement
         or (not only_looked_at and call.place.loops[: len(place.loops)] == place.loops)
         for call in attacks_in(facts, place.function)
+    )
+
+
+def _only_chooses(each: Forward, uses: list[Use]) -> bool:
+    """Whether a pass gives one tensor, of which nothing but ``argmax`` and the like is asked: no gradient behind it."""
+    return bool(uses) and all(
+        use.callee in torch_operations.NON_DIFFERENTIABLE and use.value.made_at is each.anchor for use in uses
     )
 
 

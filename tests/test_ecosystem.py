@@ -373,6 +373,20 @@ def test_silence_is_excused_where_the_guard_stands_elsewhere() -> None:
                 self.model(x)
     """
     assert excuse_of(hook) is Excuse.FRAMEWORK
+    assert excuse_of(hook.replace("validation_step", "on_test_epoch_start")) is Excuse.FRAMEWORK
+    assert excuse_of(hook.replace("validation_step", "on_train_epoch_start")) is Excuse.OWN
+    called = """
+        from pytorch_lightning.callbacks import Callback
+        class Plot(Callback):
+            def on_validation_end(self, trainer, module):
+                self.plot(module, trainer.x)
+            @torch.no_grad()
+            def plot(self, module, x):
+                module(x)
+    """
+    assert excuse_of(called) is Excuse.CALLERS
+    assert excuse_of(called.replace("pytorch_lightning", "others")) is Excuse.NONE
+    assert excuse_of(called.replace("on_validation_end", "on_train_end")) is Excuse.NONE
     generate = """
         import torch
         def f(model, x):

@@ -181,7 +181,8 @@ class Attributes:
             context.meets(node, "[]", [base, *keys])
             context.operates([base], node, "[]")
             result = computed(node, [base], context.mode(), view=True)
-            if any(_picks(element, key) for element, key in zip(indexes, keys, strict=True)):
+            numbers = [self._is_number(key) for key in keys]
+            if any(_picks(*each) for each in zip(indexes, keys, numbers, strict=True)):
                 # Indices in a tensor pick copies: what is done to those is not done to a leaf.
                 result = replace(result, is_inference=Answer.UNKNOWN)
             else:
@@ -206,6 +207,14 @@ class Attributes:
             return replace(PLAIN, label=label)
         # ``self.decoders[key]`` is in the mode of ``self``, under whatever name it is called.
         return Abstract(label=label, forwards=base.forwards, training=model_state.training(context, base))
+
+    def _is_number(self, key: Abstract) -> bool:
+        """Whether an index is a parameter that is a number by default, which nobody in the file hands anything else."""
+        function, position = self.context.function(), key.parameter
+        if function is None or position is None or key.kind is not Kind.UNKNOWN:
+            return False
+        default, handed = function.defaults.get(position), function.arguments.get(position, PLAIN)
+        return default is not None and type(default.constant) is int and handed.kind is Kind.PLAIN
 
     def called(self, func: cst.Attribute, receiver: Abstract, path: str) -> Abstract:
         """What is called as an attribute; ``UNKNOWN`` for a method of a library's object."""
@@ -250,9 +259,9 @@ def _is_group(value: Abstract) -> bool:
     return value.api == GROUPS or "group" in naming.words_of(value.label)
 
 
-def _picks(element: cst.Index, key: Abstract) -> bool:
+def _picks(element: cst.Index, key: Abstract, is_number: bool) -> bool:
     """Whether an index may be a tensor, a list or a mask: what it gives is a copy of what it picks, no view."""
-    return key.kind is not Kind.PLAIN or isinstance(element.value, cst.Comparison)
+    return (key.kind is not Kind.PLAIN and not is_number) or isinstance(element.value, cst.Comparison)
 
 
 def _index(node: cst.Subscript) -> int | None:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import libcst as cst
 
+from .. import naming
 from ..facts import Assignment, Kind, Leaf, Loop, Manner, Purpose, Value
 from ..grad import Answer
-from . import lookup
+from . import lookup, model_state
 from .collected import filled
 from .context import Context
 from .expressions import Expressions
@@ -29,8 +30,32 @@ class Bindings:
         if len(node.targets) == 1 and self._pairwise(node):
             return
         value = acting(self.context.state, node.value, self.expressions.of(node.value))
+        value = self._handed_through(node, value)
         for each in node.targets:
             self._assign(node, each.target, value, node.value)
+
+    def _handed_through(self, node: cst.Assign, value: Abstract) -> Abstract:
+        """``model = prepare(model)``: what a function of another file is given as a model, it gives back as that.
+
+        In the mode that it was in, unless the function trains: ``prepare_for_training``.
+        """
+        path = place_of(node.targets[0].target)
+        match node.value:
+            case cst.Call(func=cst.Name() | cst.Attribute() as callee, args=[cst.Arg(value=first), *_]) if path:
+                pass
+            case _:
+                return value
+        if value.kind is not Kind.UNKNOWN or value.made_at is not node.value or place_of(first) != path:
+            return value
+        before = self.before(node.targets[0].target)
+        setting = model_state.training(self.context, before)
+        if (
+            before.kind is not Kind.MODEL
+            or setting.answer is not Answer.NO
+            or naming.mentions_training(path_of(callee))
+        ):
+            return value
+        return replace(value, kind=Kind.MODEL, training=setting)
 
     def assign_annotated(self, node: cst.AnnAssign) -> None:
         """``a: T = value``."""

@@ -54,6 +54,7 @@ class Definitions:
             # It acts when it is made, and is undone when it decorates.
             acting(context.state, each.decorator, values[-1])
         context.state.mode = outside
+        self.switches.stand_together([each.decorator for each in node.decorators], values)
         for each, value in zip(reversed(node.decorators), reversed(values), strict=True):
             called = isinstance(each.decorator, cst.Call)
             shift = self.switches.decorator_shift(node, value, each.decorator, called=called)
@@ -63,6 +64,7 @@ class Definitions:
             self.switches.decorator(node, each, value, Form.DECORATOR, tuple(reversed(names)))
             names.append((value.api or value.label or path_of(uncalled(each.decorator))).removeprefix("builtins."))
         known.decorators = tuple(reversed(names))
+        known.is_abstract = known.owner is not None and _does_nothing(node)
         if node.asynchronous is None:
             known.own = own
         for position, parameter in enumerate(parameters_of(node.params)):
@@ -120,3 +122,21 @@ class Definitions:
             if isinstance(each, cst.ClassDef) and each in self.context.learned.classes:
                 names += [each.name.value, *self.context.learned.classes[each].bases]
         return names or ([base.label] if base.label else [])
+
+
+def _does_nothing(node: cst.FunctionDef) -> bool:
+    """Whether a body is ``pass``, ``...`` or ``raise NotImplementedError``, with a docstring or without."""
+    body = list(node.body.body)
+    statements = [
+        small for each in body for small in (each.body if isinstance(each, cst.SimpleStatementLine) else [each])
+    ]
+    return all(map(_is_placeholder, statements))
+
+
+def _is_placeholder(statement: cst.CSTNode) -> bool:
+    match statement:
+        case cst.Pass() | cst.Expr(value=cst.Ellipsis() | cst.SimpleString() | cst.ConcatenatedString()):
+            return True
+        case cst.Raise(exc=cst.Name(value=name) | cst.Call(func=cst.Name(value=name))):
+            return name == "NotImplementedError"
+    return False

@@ -126,6 +126,8 @@ class FunctionKnowledge:
     enables: bool = False
     """Whether it, or what it calls, turns gradients on itself for a forward pass."""
     is_generator: bool = False
+    is_abstract: bool = False
+    """Whether it does nothing itself: classes derived from its own, in other files as well, say what it does."""
     reads_grad: bool = False
     reads_graph: bool = False
     asserts: bool = False
@@ -240,6 +242,9 @@ class Knowledge:
     imports_another_framework: bool = False
     freezes: bool = False
     """Whether some model, or a part of one, is perhaps frozen somewhere."""
+    beside_switches: set[str] = field(default_factory=set)
+    """Wrappers of other files that are named for turning gradients off, and stand beside a switch of torch's that does:
+    ``with torch.no_grad(), inference_context(model):``. So they do not."""
     handed: dict[Place, dict[tuple[Def, int], None]] = field(default_factory=dict)
     """The parameters that get what a name holds."""
     stored: dict[tuple[cst.ClassDef, str], dict[Place, None]] = field(default_factory=dict)
@@ -258,7 +263,7 @@ class Knowledge:
             node: ClassKnowledge(node, each.bases, each.parents, each.role, methods=each.methods)
             for node, each in self.classes.items()
         }
-        return Knowledge(functions, classes, modules=set(self.modules))
+        return Knowledge(functions, classes, modules=set(self.modules), beside_switches=set(self.beside_switches))
 
     def is_differentiated(self, run: cst.CSTNode, requires: frozenset[Condition]) -> None:
         """The result of a forward pass reaches ``backward`` in the function that runs it, if all of this holds."""
@@ -304,6 +309,7 @@ class Knowledge:
             all(each.gist() == before.functions[node].gist() for node, each in self.functions.items())
             and all(each.gist() == before.classes[node].gist() for node, each in self.classes.items())
             and self._bindings() == before._bindings()
+            and self.beside_switches == before.beside_switches
         )
 
     def _bindings(self) -> dict[Definition | None, dict[str, object]]:

@@ -126,6 +126,7 @@ def owner_of(context: Context, path: str) -> Definition | None:
 
 def outlives(context: Context, path: str) -> bool:
     """Whether what is stored there is seen by others when the function has returned."""
+    path = path.replace("[...]", "")  # What is in a container goes with it.
     root = path.partition(".")[0]
     if context.here.function is None:
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import takewhile
@@ -180,7 +181,7 @@ class Switches:
         known = self.expressions.calls.managers.entering(value)
         if known is not None:
             return known
-        if value.kind is Kind.UNKNOWN and isinstance(node, cst.Call) and naming.sounds_like_no_grad(_called(node)):
+        if value.kind is Kind.UNKNOWN and isinstance(node, cst.Call) and self._perhaps_switches(_called(node)):
             return ANYTHING, Leaving.RESTORES
         if isinstance(node, cst.BooleanOperation | cst.IfExp):
             # One of several, of which not all are known.
@@ -227,7 +228,25 @@ class Switches:
                     return KEEP if self._is_generator(node) else known.wraps
                 if known is not None:
                     return KEEP
-        return ANYTHING if naming.sounds_like_no_grad(name) else KEEP
+        return ANYTHING if self._perhaps_switches(name) else KEEP
+
+    def _perhaps_switches(self, name: str) -> bool:
+        """Whether what is not in the file may turn gradients off, by its name and by where else it stands."""
+        last = name.rpartition(".")[2]
+        return naming.sounds_like_no_grad(last) and last not in self.context.known.beside_switches
+
+    def stand_together(self, nodes: Sequence[cst.BaseExpression], values: Sequence[Abstract]) -> None:
+        """Items of one ``with``, or decorators of a function: who writes ``no_grad()`` beside a wrapper needs it."""
+        switches = [
+            each.shift or switch_of(each.api, _NO_ARGUMENTS).shift for each in values if each.api in torch_api.SWITCHES
+        ]
+        if any(each is not None and each | OFF == OFF for each in switches):
+            names = [
+                path_of(uncalled(node)).rpartition(".")[2]
+                for node, value in zip(nodes, values, strict=True)
+                if value.api not in torch_api.SWITCHES
+            ]
+            self.context.learned.beside_switches.update(filter(naming.sounds_like_no_grad, names))
 
     def _is_generator(self, node: cst.FunctionDef) -> bool:
         """Whether a call of a function makes a generator, which runs when its decorators have left their modes."""

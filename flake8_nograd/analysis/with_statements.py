@@ -65,6 +65,7 @@ class WithStatements:
             if each.asname is not None and value.api not in torch_api.STACKS:
                 held = value if value.kind is not Kind.SWITCH or value.api == "" else PLAIN
                 self.expressions.targets.assign(each.asname.name, held)
+        self.switches.stand_together([each.item for each in node.items], [value for value, *_ in entered])
         waiting = len(self.unwinding.waiting)
         for manager in self._generators_among([value for value, *_ in entered]):
             self.unwinding.wait_for(context.learned.functions[manager.node])

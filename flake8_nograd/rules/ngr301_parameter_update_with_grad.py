@@ -165,7 +165,9 @@ def _freezing(facts: FileFacts) -> list[Place]:
     ] + [
         each.place
         for each in facts.calls
-        if each.api == ".requires_grad_" and (each.arguments or each.keywords) and not _is_no_weight(each.receiver)
+        if each.api == ".requires_grad_"
+        and any(asked.requires_grad is not Answer.YES for asked in each.arguments)
+        and not _is_no_weight(each.receiver)
     ]
 
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from enum import Enum
 from pathlib import PurePosixPath
 
+from flake8_nograd.torch_api import LIGHTNING_GRAD_OFF_HOOKS
+
 from .freezing import Freezing
 from .guards import FunctionNode, Guards, Scope, WithNode, dotted
 
@@ -75,7 +77,6 @@ _EVALUATING = _words("""
     prediction predictions predictor infer inference score benchmark accuracy
 """)
 _NO_UPDATE = _words("requires_grad_ detach_ retain_grad_ share_memory_ rename_ squeeze_ unsqueeze_ t_")
-_FRAMEWORK = _words("validation_step test_step predict_step")
 _TEST_FOLDERS = _words("tests test testing unittests unit_tests")
 
 
@@ -101,6 +102,12 @@ class Recording:
             if isinstance(node, ast.Attribute) and node.attr == "grad" and (path := dotted(node.value))
         }
         self._freezing = Freezing(guards)
+        self._imports_lightning = any(
+            "lightning" in name
+            for node in ast.walk(guards.tree)
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for name in (getattr(node, "module", None) or "", *(each.name for each in node.names))
+        )
         self._calls: dict[str, list[ast.Call]] = {}
         for call in calls:
             if path := dotted(call.func):
@@ -240,7 +247,7 @@ class Recording:
             return Excuse.NONE
         owner = self.guards.parents.get(function)
         bases = owner.bases if isinstance(owner, ast.ClassDef) else []
-        if function.name in _FRAMEWORK and any("Lightning" in (dotted(base) or "") for base in bases):
+        if self._is_evaluation_hook(function):
             return Excuse.FRAMEWORK
         if any((dotted(base) or "").endswith("autograd.Function") for base in bases):
             return Excuse.FRAMEWORK
@@ -249,6 +256,15 @@ class Recording:
         if any((dotted(base) or "").endswith("Module") for base in bases) and self._runs_itself(function, scope):
             return Excuse.OWN
         return Excuse.CALLERS if self._guarded_by_callers(function, place, frozenset()) else Excuse.NONE
+
+    def _is_evaluation_hook(self, function: FunctionNode | None) -> bool:
+        """Whether Lightning runs a method of a module or callback without gradients."""
+        owner = None if function is None else self.guards.parents.get(function)
+        if function is None or function.name not in LIGHTNING_GRAD_OFF_HOOKS or not isinstance(owner, ast.ClassDef):
+            return False
+        bases = [dotted(base) or "" for base in owner.bases]
+        callback = self._imports_lightning and any(base.endswith("Callback") for base in bases)
+        return callback or any("Lightning" in base for base in bases)
 
     def _runs_itself(self, function: FunctionNode, scope: Scope) -> bool:
         """Whether a method of a module runs it, or parts of it, once, and does not train it afterwards."""
@@ -274,6 +290,8 @@ class Recording:
         for call in calls:
             caller = self.guards.function_of(call)
             if caller is function or set(self.guards.guards_of(call)) - {place}:
+                continue
+            if self._is_evaluation_hook(caller):
                 continue
             if caller is None or not self._guarded_by_callers(caller, place, seen | {function}):
                 return False

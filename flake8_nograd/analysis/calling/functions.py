@@ -103,6 +103,10 @@ class Functions:
             self.left_behind(node, known, bound, given, paths, meets)
             if callee.shift is None:
                 interrupted_by(context, known, outside)
+        if known is not None and known.is_abstract:
+            # Who is derived from its class may run what it is handed.
+            behind = self.rows.handed_on(node, name, given)
+            return Abstract(forwards=behind, made_under=context.mode(), made_at=node, identity=frozenset({node}))
         if known is None or known.returns is None:
             return Abstract(forwards=forwards_of(given.all()), made_at=node)
         if callee.shift is not None:

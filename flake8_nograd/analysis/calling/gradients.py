@@ -122,7 +122,8 @@ class Gradients:
         """``x.requires_grad_(flag)``."""
         flag = given.at(0, "requires_grad")
         answer = Answer.YES if flag is None else flag.answer()
-        self.rows.call(node, ".requires_grad_", receiver, given)
+        asked = [] if flag is None else [replace(flag, requires_grad=answer)]
+        self.rows.call(node, ".requires_grad_", receiver, Arguments(asked, {}, is_statement=given.is_statement))
         # Of what requires gradients already it changes nothing, where the attribute cannot be set.
         refuses = receiver.requires_grad is not Answer.NO
         return self.set_requires_grad(node, receiver, answer, anew=not refuses)

@@ -84,7 +84,8 @@ class Library:
                 context.use(each, node, Purpose.VALUE, callee=name)
                 context.escapes(each)
             return PLAIN
-        if naming.sounds_like_no_grad(last) and name not in torch_api.RUNNING_FUNCTIONS:
+        perhaps_switches = naming.sounds_like_no_grad(last) and last not in context.known.beside_switches
+        if perhaps_switches and name not in torch_api.RUNNING_FUNCTIONS:
             return Abstract(
                 kind=Kind.SWITCH, shift=Shift(GradMode.UNKNOWN, GradMode.UNKNOWN, GradMode.UNKNOWN), api=name
             )
