@@ -467,6 +467,9 @@ class Backward:
     """What ``backward`` is called on, as it is written there: ``loss.data``."""
     retains: bool = False
     """Whether the graph may be gone back through once more: ``retain_graph=True``."""
+    is_certain: bool = True
+    """Whether it surely is one: ``image = flip.backward(image)`` of an unknown object may be the way back of its
+    ``forward``, as torch's own ``backward`` gives nothing."""
 
 
 class Manner(Enum):

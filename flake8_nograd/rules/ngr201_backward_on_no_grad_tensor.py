@@ -78,7 +78,7 @@ def check(facts: FileFacts) -> Iterator[Finding]:
     reported = set()
     for each in facts.backwards:
         cut = _cut(each.target)
-        if each.how is Differentiation.FUNCTIONAL or cut is None or cut.how not in MADE_UNDER:
+        if each.how is Differentiation.FUNCTIONAL or not each.is_certain or cut is None or cut.how not in MADE_UNDER:
             continue
         function = each.place.function
         if is_tested(facts, function) or asks_for_the_mode(facts, function) or _is_for_other_callers(each):

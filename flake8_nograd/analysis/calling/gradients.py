@@ -12,7 +12,7 @@ from ...facts import Backward, Condition, Differentiation, Evaluated, Kind, Leaf
 from ...grad import Answer, GradMode
 from ..aspects import Aspect, Setting
 from ..changing import change_in_place
-from ..collected import Arguments, flat
+from ..collected import Arguments, flat, forwards_of
 from ..conditions import flagged
 from ..context import Context
 from ..putting import freeze, put, put_unnamed
@@ -31,6 +31,7 @@ class Gradients:
     def backward(self, node: cst.Call, receiver: Abstract, name: str, given: Arguments) -> Abstract:
         """``loss.backward()``, and helpers that are handed the loss."""
         context = self.context
+        named = naming.sounds_like_scaler(receiver.label)
         helper = name == "manual_backward" or receiver.kind in {
             Kind.SCALER,
             Kind.OPTIMIZER,
@@ -42,9 +43,10 @@ class Gradients:
             first = given.positional[0]
             # What is made of numbers alone is the gradient that a tensor goes back with: ``x.backward(torch.ones(2))``.
             is_loss = first.kind is Kind.TENSOR and (first.cut is None or first.cut.how is not Loss.FACTORY)
-            helper = naming.sounds_like_scaler(receiver.label) or is_loss
+            helper = named or is_loss
         target = receiver
         how = Differentiation.BACKWARD
+        certain = given.is_statement or not helper or named or receiver.kind is not Kind.UNKNOWN
         if helper:
             if not given.positional:
                 return PLAIN
@@ -52,12 +54,14 @@ class Gradients:
         written = node.func.value if how is Differentiation.BACKWARD and isinstance(node.func, cst.Attribute) else None
         kept = given.keywords.get("retain_graph")
         retains = kept is not None and kept.constant is not False
-        context.recorder.write(Backward(node, context.place(), target.fact(), how, receiver=written, retains=retains))
+        context.recorder.write(
+            Backward(node, context.place(), target.fact(), how, receiver=written, retains=retains, is_certain=certain)
+        )
         context.use(target, node, Purpose.GRADIENT)
         if target.kind is Kind.TENSOR and not helper and target.label and target.requires_grad is Answer.UNKNOWN:
             # Where the program goes on, it had a graph.
             context.state.hold(target.label, replace(target, requires_grad=Answer.YES), target)
-        return NONE
+        return NONE if certain else Abstract(forwards=forwards_of(given.all()))
 
     def differentiate(self, node: cst.Call, name: str, given: Arguments) -> Abstract:
         """``torch.autograd.grad`` and its like."""
