@@ -20,7 +20,10 @@ but numbers. Of `predict(loader)` it is taken that nobody differentiates the
 predictions of all batches. It is silent when a result reaches `backward()`, when an
 input or nothing at all requires gradients, and when every caller in the file,
 or a framework (Lightning's `validation_step`), has turned gradients off.
-A guard in another file is not seen.
+A guard in another file is not seen; but what is named for one (`with eval_mode(model):`)
+is trusted, unless it stands beside `no_grad()` elsewhere in the file, and so needs it.
+What a function of another file gives back for the model, under the same name, is taken
+for that model, in the mode that it was in (`model = offload(model)`).
 
 Example:
 

@@ -103,22 +103,22 @@ class Functions:
             self.left_behind(node, known, bound, given, paths, meets)
             if callee.shift is None:
                 interrupted_by(context, known, outside)
-        if known is not None and known.is_abstract:
-            # Who is derived from its class may run what it is handed.
-            behind = self.rows.handed_on(node, name, given)
-            return Abstract(forwards=behind, made_under=context.mode(), made_at=node, identity=frozenset({node}))
-        if known is None or known.returns is None:
+        if known is None or (known.returns is None and not known.is_abstract):
             return Abstract(forwards=forwards_of(given.all()), made_at=node)
         if callee.shift is not None:
             # torch.no_grad()(step)(x): brings the mode back itself.
             context.state.mode = outside.then(callee.shift)
         runs = self._runs(node, definition, callee, paths, meets)
+        behind = self.rows.handed_on(node, name, given) if known.is_abstract and not runs else frozenset()
         context.state.mode = outside
         if callee.shift is None:
             context.state.mode = left_by(known, outside)
         elif callee.shift | KEEP == callee.shift:
             # Perhaps it is another function that is wrapped, and this one is not.
             context.state.mode = outside | left_by(known, outside)
+        if known.returns is None or behind:
+            # Who is derived from its class may run what it is handed.
+            return Abstract(forwards=behind, made_under=context.mode(), made_at=node, identity=frozenset({node}))
         return result_of(node, known.returns, bound, given, runs)
 
     def _hand_in(self, learned: FunctionKnowledge, bound: int, given: Arguments) -> None:
