@@ -87,7 +87,7 @@ def check(facts: FileFacts) -> Iterator[Finding]:
         change = (each.place.statement, each.target.label)
         if not _raises(facts, each) or change in reported:
             continue
-        if freezing and each.target.leaf in {Leaf.PARAMETERS, Leaf.ATTRIBUTE} and not _is_new(each, freezing):
+        if freezing and each.target.leaf in {Leaf.PARAMETERS, Leaf.ATTRIBUTE} and not _is_new(facts, each, freezing):
             continue
         reported.add(change)
         details = {"target": each.target.label or "the parameter", "operation": each.operation}
@@ -171,14 +171,22 @@ def _freezing(facts: FileFacts) -> list[Place]:
     ]
 
 
-def _is_new(write: Write, freezing: list[Place]) -> bool:
-    """Whether a constructor changes what it has just made, which nobody outside of its class can have frozen."""
+def _is_new(facts: FileFacts, write: Write, freezing: list[Place]) -> bool:
+    """Whether it changes what was made just before, which nobody else can have frozen.
+
+    A constructor what no other method of the class freezes, a function a layer of torch's.
+    """
     function = write.place.function
-    return (
-        function is not None
-        and function.name == "__init__"
-        and write.target.label.startswith("self.")
-        and all(place.function is None or place.function.owner is not function.owner for place in freezing)
+    root, _, rest = write.target.label.partition(".")
+    if function is None or not rest:
+        return False
+    if root == "self":
+        return function.name == "__init__" and all(
+            place.function is None or place.function.owner is not function.owner for place in freezing
+        )
+    bound = [each for each in facts.assignments if each.place.function is function and each.target.label == root]
+    return bool(bound) and all(
+        each.value.made_at is each.expression and each.value.api.startswith("torch.nn.") for each in bound
     )
 
 
