@@ -10,7 +10,7 @@ from flake8_nograd.rules import all_rules
 from flake8_nograd.source import Source
 
 from .claims import Comparison, compare_points, compare_rows
-from .elsewhere import functions_of
+from .elsewhere import WAYS, functions_of
 from .findings import compare_findings
 from .fixes import SETTINGS, compare_fixes
 from .grammar import Program
@@ -20,7 +20,7 @@ from .running import Endless, Run, run
 FREQUENT = {"NGR101", "NGR301", "NGR405", "NGR409", "NGR411"}
 """Rules of which many programs have a fix: of programs with no others, one in four is tried, for the sake of time."""
 MORE = 2
-"""Runs that show whether what all others agree on is chance, or a choice of this file."""
+"""Runs that show whether what the first agree on is chance."""
 MOST_CALLED = 4
 """Functions that are called as other files may call them."""
 RANDOM = re.compile(r"\b(coin|roll|fail)\(\)")
@@ -53,7 +53,7 @@ def _as_it_may_be(program: Program, seeds: Sequence[int]) -> list[Run]:
     """Runs in which coins fall otherwise, and functions are called as other files may call them."""
     further = [program.seed + number for number in range(len(seeds), len(seeds) + MORE)] if len(seeds) > 1 else []
     names = [*dict.fromkeys(functions_of(program.text))][:MOST_CALLED]
-    elsewhere = [run(program.text, program.seed + number, name) for name in names for number in range(MORE)]
+    elsewhere = [run(program.text, program.seed, name, way) for name in names for way in WAYS]
     return [run(program.text, seed) for seed in further] + elsewhere
 
 

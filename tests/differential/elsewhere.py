@@ -9,11 +9,22 @@ import ast
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from enum import Flag, auto
 from typing import Any, Protocol
 
 import torch
 from torch import nn
 
+
+class Way(Flag):
+    """What other files hand in that this one does not."""
+
+    FLAGS = auto()
+    MODELS = auto()
+    """The same models, in the other mode."""
+
+
+WAYS = (Way.FLAGS, Way.MODELS, Way.FLAGS | Way.MODELS)
 BEGIN = "_called"
 """The name of what stands between a function and its callers, which no program has."""
 
@@ -59,15 +70,16 @@ def _reachable(body: list[ast.stmt]) -> Iterator[ast.FunctionDef]:
                 yield from _reachable(getattr(each, part, []))
 
 
-def as_others_call(chance: random.Random, text: str, run: Counts) -> Callable[[], _Call]:
-    """Begins a call of a function, for which some of what this file hands in is exchanged."""
+def as_others_call(way: Way, chance: random.Random, text: str, run: Counts) -> Callable[[], _Call]:
+    """Begins a call of a function, for which something of what this file hands in is exchanged."""
     compared = [each for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Compare) for each in ast.walk(node)]
     texts = sorted({each.value for each in compared if isinstance(each, ast.Constant) and isinstance(each.value, str)})
-    return lambda: _Call(chance, texts, run)
+    return lambda: _Call(way, chance, texts, run)
 
 
 @dataclass
 class _Call:
+    way: Way
     chance: random.Random
     texts: list[str]
     run: Counts
@@ -77,27 +89,32 @@ class _Call:
         self.run.within += 1
 
     def handed(self, value: Any) -> Any:
-        """What may be handed in instead: half of the time what this file hands in."""
-        if self.chance.random() < 0.5:
-            return value
-        if isinstance(value, bool):
-            return not value
-        if isinstance(value, str) and self.texts:
-            return self.chance.choice(self.texts)
-        if value is None:
-            return torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
-        if isinstance(value, torch.optim.Optimizer):
-            return None
-        if isinstance(value, nn.Module):
+        """What may be handed in instead."""
+        if self.way & Way.MODELS and isinstance(value, nn.Module):
             self._put(value)
         elif type(value).__module__ == "__main__":
-            for name, held in [*vars(value).items()]:
-                if isinstance(held, bool):
-                    self.changed.append((value, name, not held))
-                    setattr(value, name, not held)
-                elif isinstance(held, nn.Module):
-                    self._put(held)
+            self._set_up(value)
+        elif self.way & Way.FLAGS:
+            return self._flag(value)
         return value
+
+    def _flag(self, value: Any) -> Any:
+        if isinstance(value, bool):
+            return not value
+        if isinstance(value, str):
+            return self.chance.choice([each for each in (*self.texts, "another") if each != value])
+        if value is None:
+            return torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+        return None if isinstance(value, torch.optim.Optimizer) else value
+
+    def _set_up(self, holder: object) -> None:
+        """An object of a class of the program, whose methods find in it what its makers have put there."""
+        for name, held in [*vars(holder).items()]:
+            if self.way & Way.FLAGS and isinstance(held, bool):
+                self.changed.append((holder, name, not held))
+                setattr(holder, name, not held)
+            elif self.way & Way.MODELS and isinstance(held, nn.Module):
+                self._put(held)
 
     def _put(self, model: nn.Module) -> None:
         mode = not model.training

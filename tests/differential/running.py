@@ -21,7 +21,7 @@ from torch.overrides import TorchFunctionMode
 
 from flake8_nograd.grad import GradMode
 
-from .elsewhere import BEGIN, as_others_call, called_from_elsewhere
+from .elsewhere import BEGIN, Way, as_others_call, called_from_elsewhere
 
 FILENAME = "<program>"
 
@@ -98,7 +98,7 @@ class Run:
         return self.lines[line] - self.raised[line]
 
 
-def run(text: str, seed: int, elsewhere: str = "") -> Run:
+def run(text: str, seed: int, elsewhere: str = "", way: Way = Way.FLAGS) -> Run:
     """Run a program; ``coin()``, ``roll()`` and ``fail()`` follow the seed.
 
     Functions of a name may be called as from elsewhere: then only what happens in these calls is written down.
@@ -106,7 +106,7 @@ def run(text: str, seed: int, elsewhere: str = "") -> Run:
     result = Run(elsewhere=bool(elsewhere))
     names = _names(random.Random(seed), result)
     if elsewhere:
-        names[BEGIN] = as_others_call(random.Random(seed), text, result)
+        names[BEGIN] = as_others_call(way, random.Random(seed), text, result)
     code = compile(called_from_elsewhere(text, elsewhere) if elsewhere else text, FILENAME, "exec")
     thread = threading.Thread(target=_in_thread, args=(code, seed, names, result))
     thread.start()
