@@ -122,11 +122,22 @@ def _lets_a_graph_go(region: Region, use: Use, anchors: set[Anchor], run: set[Fu
     if use.purpose in LEAVING and (is_of_region or region.holds(use.place)):
         # It may be another tensor, but of the region as well, that somebody will differentiate.
         return True
+    if use.purpose in LEAVING and _was_gathered(region, use.value):
+        return True
     if use.purpose in KEEPING and _is_another(use.value, anchors):
         return region.holds(use.place) or (use.place.function in run and use.purpose is Purpose.STORED)
     if use.purpose is Purpose.ACCUMULATED and is_of_region:
         return adds_to_another(use)
     return use.purpose is Purpose.CALL and is_of_region and not naming.sounds_like_record(use.callee)
+
+
+def _was_gathered(region: Region, value: Value) -> bool:
+    """Whether it was computed in the region of something of which nothing is known, and put in a container there."""
+    if value.kind is not Kind.UNKNOWN or value.made_at is None:
+        return False
+    added = [use for use in region.facts.uses if use.purpose is Purpose.ACCUMULATED]
+    items = [bound for bound in region.facts.assignments if bound.target.label.endswith("]")]
+    return any(each.value.made_at is value.made_at and region.holds(each.place) for each in (*added, *items))
 
 
 def adds_to_another(use: Use) -> bool:
