@@ -137,7 +137,9 @@ def _was_gathered(region: Region, value: Value) -> bool:
         return False
     added = [use for use in region.facts.uses if use.purpose is Purpose.ACCUMULATED]
     items = [bound for bound in region.facts.assignments if bound.target.label.endswith("]")]
-    return any(each.value.made_at is value.made_at and region.holds(each.place) for each in (*added, *items))
+    places = [each.place for each in added if each.value.made_at is value.made_at]
+    places += [each.place for each in items if each.value.made_at is value.made_at]
+    return any(map(region.holds, places))
 
 
 def adds_to_another(use: Use) -> bool:

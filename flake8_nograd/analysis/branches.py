@@ -14,7 +14,7 @@ from . import lookup
 from .aspects import Aspect
 from .binding import Bindings
 from .conditions import asked as asked_of_parameters
-from .conditions import suffices
+from .conditions import outcome, suffices
 from .context import Context
 from .expressions import Expressions
 from .reading import path_of, places_in
@@ -55,7 +55,8 @@ class Branches:
         unless_true, unless_false = (not suffices(context, node.test, holds=holds) for holds in (True, False))
         context.here.requires, context.here.by_chance = (*requires, *where_true), by_chance or unless_true
         self._narrowed(node.test)
-        if test.constant is not False or not isinstance(node.test, cst.Name):
+        known = outcome(context, node.test)
+        if known is not Answer.NO and (test.constant is not False or not isinstance(node.test, cst.Name)):
             self.run(node.body)
         else:
             context.state.reached = False
@@ -66,7 +67,9 @@ class Branches:
         context.state.become(before)
         context.here.branches = (*branches, (node.test, False))
         context.here.requires, context.here.by_chance = (*requires, *where_false), by_chance or unless_false
-        if node.orelse is not None:
+        if known is Answer.YES:
+            context.state.reached = False
+        elif node.orelse is not None:
             if isinstance(node.orelse, cst.If):
                 self.run(node.orelse)
             else:

@@ -10,12 +10,12 @@ import libcst as cst
 from ..facts import Condition, Evaluated, Literal
 from ..grad import Answer
 from . import model_state
-from .aspects import root_of
+from .aspects import Aspect, Setting, root_of
 from .collected import Arguments
-from .context import Context
-from .knowledge import FunctionKnowledge
+from .context import Context, as_handed_in
+from .knowledge import Flag, Flags, FunctionKnowledge
 from .reading import path_of
-from .value import Abstract
+from .value import NONE, PLAIN, UNKNOWN, Abstract, constant, replace
 
 NEGATED = (cst.NotEqual, cst.IsNot, cst.NotIn)
 MODE = ".training"
@@ -40,6 +40,37 @@ def suffices(context: Context, test: cst.BaseExpression, *, holds: bool) -> bool
     return any(_conditions(context, test, holds))
 
 
+def outcome(context: Context, test: cst.BaseExpression) -> Answer:
+    """Whether a test holds, where the function is walked for calls that say what it asks for."""
+    if not context.here.flags:
+        return Answer.UNKNOWN
+    match test:
+        case cst.UnaryOperation(operator=cst.Not(), expression=inner):
+            return outcome(context, inner).opposite()
+        case cst.Call(func=cst.Name(value="bool"), args=[cst.Arg(value=inner)]):
+            return outcome(context, inner)
+        case cst.BooleanOperation(left=left, operator=operator, right=right):
+            decides = Answer.NO if isinstance(operator, cst.And) else Answer.YES
+            parts = {outcome(context, left), outcome(context, right)}
+            return decides if decides in parts else parts.pop() if len(parts) == 1 else Answer.UNKNOWN
+    for answer in (Answer.YES, Answer.NO):
+        # What surely holds where the test does, or does not, is denied.
+        if any(_is_denied(context, each) for each in _conditions(context, test, answer is Answer.YES)):
+            return answer.opposite()
+    return Answer.UNKNOWN
+
+
+def _is_denied(context: Context, condition: Condition) -> bool:
+    if condition.path.endswith(MODE):
+        said = any(each.path == condition.path for each in context.here.flags)
+        return said and _fails_in_mode(
+            condition, model_state.training_of(context, condition.path.removesuffix(MODE)).answer
+        )
+    return any(each.path == condition.path for each in context.here.flags) and _fails(
+        condition, context.state.names[condition.path]
+    )
+
+
 def flagged(context: Context, flag: Abstract) -> tuple[Condition, ...]:
     """A parameter that is used as a flag, ``model.train(training)``: that it is true, and that it is not."""
     path = context.parameter_in(flag)
@@ -54,6 +85,23 @@ def _learn(context: Context, found: Iterable[Condition]) -> None:
     learning = context.learning()
     if learning is not None:
         learning.conditions.update(dict.fromkeys(found))
+        learning.asks.update(each.path for each in found)
+
+
+def takes_for_a_flag(context: Context, flag: Abstract) -> None:
+    """A parameter is handed on as a flag, and is no condition here: ``torch.set_grad_enabled(train)``."""
+    learning, path = context.learning(), context.parameter_in(flag)
+    if learning is not None and path:
+        learning.asks.add(path)
+
+
+def makes_a_flag(context: Context, test: cst.BaseExpression) -> Abstract:
+    """What a comparison or a negation gives, that is perhaps no condition: ``torch.set_grad_enabled(not frozen)``."""
+    learning = context.learning()
+    if learning is not None:
+        learning.asks.update(each.path for each in _conditions(context, test, True))
+    known = outcome(context, test)
+    return PLAIN if known is Answer.UNKNOWN else constant(known is Answer.YES)
 
 
 def _conditions(context: Context, test: cst.BaseExpression, holds: bool) -> Iterator[Condition]:
@@ -97,7 +145,7 @@ def _flag_of(context: Context, model: str) -> str:
 def _among(operator: cst.BaseCompOp, node: cst.BaseExpression) -> tuple[Literal, ...]:
     """What something is compared with; nothing, if that is not known."""
     if isinstance(operator, cst.Is | cst.IsNot):
-        return (None,) if isinstance(node, cst.Name) and node.value == "None" else ()
+        return _literals([node]) if isinstance(node, cst.Name) else ()
     if isinstance(operator, cst.Equal | cst.NotEqual):
         return _literals([node])
     if isinstance(operator, cst.In | cst.NotIn) and isinstance(node, cst.Tuple | cst.List | cst.Set):
@@ -175,15 +223,63 @@ def met(context: Context, known: FunctionKnowledge, bound: int, given: Arguments
     return Meets(tuple(failing), passes)
 
 
+def as_called(
+    context: Context, known: FunctionKnowledge, bound: int, given: Arguments, paths: Mapping[str, str]
+) -> FunctionKnowledge:
+    """What is known of a function of the file where it is called so: what this walk asks for, the next one has."""
+    flags = _flags_of(context, known, bound, given, paths)
+    context.learned.functions[known.node].request(flags)
+    return known.variants.get(flags, known)
+
+
+def _flags_of(
+    context: Context, known: FunctionKnowledge, bound: int, given: Arguments, paths: Mapping[str, str]
+) -> Flags:
+    """What a call says outright, of what the conditions of a function of the file ask for."""
+    found: dict[str, Flag] = {}
+    for path in known.asks if not given.starred else ():
+        root = root_of(path)
+        if path.endswith(MODE):
+            outside = paths.get(root, "")
+            model = outside + path[len(root) :].removesuffix(MODE)
+            held = replace(context.state.names.get(model, UNKNOWN), label=model)
+            mode = model_state.training(context, held).answer
+            if outside and mode is not Answer.UNKNOWN:
+                found[path] = Flag(path, "mode", mode is Answer.YES)
+        elif root == path:
+            position = known.parameters.index(root)
+            handed = given.at(position - bound, root) or known.defaults.get(position)
+            if handed is not None and (handed.is_none or handed.constant is not None):
+                said = None if handed.is_none else handed.constant
+                found[path] = Flag(path, type(said).__name__, said)
+    return tuple(found[path] for path in sorted(found))
+
+
+def take(context: Context, known: FunctionKnowledge, flags: Flags) -> None:
+    """The function is entered by a call that says this."""
+    context.here.flags = flags
+    for each in flags:
+        if each.path.endswith(MODE):
+            path = each.path.removesuffix(MODE)
+            answer = Answer.YES if each.constant else Answer.NO
+            context.state.settings[Aspect.TRAINING][path] = Setting(answer, Evaluated.CALLER)
+        else:
+            position = known.parameters.index(each.path)
+            identity = context.state.names[each.path].identity
+            said = NONE if each.constant is None else constant(each.constant)
+            said = replace(said, parameter=position, identity=identity)
+            context.state.names[each.path] = context.state.names[as_handed_in(position)] = said
+
+
 def _fails(condition: Condition, handed: Abstract) -> bool:
     """Whether a condition surely does not hold of what a parameter is handed."""
     if not handed.is_none and handed.constant is None:
         return False
-    constant = None if handed.is_none else handed.constant
+    said = None if handed.is_none else handed.constant
     if condition.among is None:
-        return bool(constant) is not condition.holds
-    alike = [each for each in condition.among if each == constant]
-    if any(type(each) is not type(constant) for each in alike):
+        return bool(said) is not condition.holds
+    alike = [each for each in condition.among if each == said]
+    if any(type(each) is not type(said) for each in alike):
         # ``1 == True``, but they are two objects.
         return False
     return bool(alike) is not condition.holds

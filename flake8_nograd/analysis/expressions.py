@@ -9,13 +9,14 @@ from functools import partial
 import libcst as cst
 
 from ..facts import Condition, Kind, Loss, Purpose, Yield
+from ..grad import Answer
 from . import lookup, model_state
 from .attributes import Attributes
 from .calls import Calls
 from .collected import Arguments, chained, tupled
 from .comprehensions import Comprehensions
 from .conditions import asked as asked_of_parameters
-from .conditions import suffices
+from .conditions import makes_a_flag, outcome, suffices
 from .context import Context
 from .reading import path_of
 from .switching import acting
@@ -168,7 +169,7 @@ class Expressions:
         value = self.of(node.expression)
         if isinstance(node.operator, cst.Not):
             self._ended(value, node, "not")
-            return PLAIN
+            return makes_a_flag(self.context, node)
         if value.kind is Kind.PLAIN:
             return PLAIN
         return replace(computed(node, [value], self.context.mode()), kind=value.kind)
@@ -177,8 +178,9 @@ class Expressions:
         operands = [self.of(node.left), *(self.of(each.comparator) for each in node.comparisons)]
         for each in operands:
             self._ended(each, node, "comparison")
-        if all(each.kind is Kind.PLAIN for each in operands):
-            return PLAIN
+        flag = makes_a_flag(self.context, node)
+        if flag.constant is not None or all(each.kind is Kind.PLAIN for each in operands):
+            return flag
         first = next(each for each in operands if each.kind is not Kind.PLAIN)
         result = detached(node, Loss.NON_DIFFERENTIABLE, first, self.context.mode())
         tensor = any(each.kind in TENSORS for each in operands)
@@ -208,7 +210,9 @@ class Expressions:
 
         self._ended(self.of(node.test), node.test, "if")
         where_true, where_false = asked_of_parameters(self.context, node.test)
-        return self.context.either([partial(way, body, where_true, True), partial(way, orelse, where_false, False)])
+        known = outcome(self.context, node.test)
+        ways = [partial(way, body, where_true, True), partial(way, orelse, where_false, False)]
+        return self.context.either(ways if known is Answer.UNKNOWN else ways[:1] if known is Answer.YES else ways[1:])
 
     def _acting(self, node: cst.BaseExpression) -> Abstract:
         return acting(self.context.state, node, model_state.settled(self.context, self.of(node)))

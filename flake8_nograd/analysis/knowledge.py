@@ -34,6 +34,22 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Flag:
+    """What a call says outright: a parameter that conditions ask of, or the mode of a model that they ask of."""
+
+    path: str
+    """Of the parameter, or of the mode, seen from inside: ``train``, ``self.training``."""
+    kind: str
+    """The name of its type: ``1 == True``, but they are two objects."""
+    constant: bool | int | str | None
+
+
+Flags = tuple[Flag, ...]
+MOST_VARIANTS = 4
+"""Ways of calling one function that are walked for themselves."""
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """A call of a function of the file."""
 
@@ -115,6 +131,12 @@ class FunctionKnowledge:
     settings: ModelSettings = field(default_factory=dict)
     """What all callers have put models in, by path seen from inside; of an aspect that is missing, nothing is known."""
     runs: dict[Run, None] = field(default_factory=dict)
+    asks: set[str] = field(default_factory=set)
+    """The access paths of what it takes for flags: parameters, and modes of models."""
+    requested: dict[Flags, None] = field(default_factory=dict)
+    """The flags that calls hand in outright."""
+    variants: dict[Flags, FunctionKnowledge] = field(default_factory=dict)
+    """What is known of it where it is called with these."""
     conditions: dict[Condition, None] = field(default_factory=dict)
     """What it, or what it hands its parameters to, asks of them."""
     ways: dict[str, set[tuple[frozenset[Condition], Answer]]] = field(default_factory=dict)
@@ -142,6 +164,11 @@ class FunctionKnowledge:
     is_open: bool = False
     """Whether it is the forward pass of a module that only its own methods run here: other files run it, too."""
     row: Function | None = None
+
+    def request(self, flags: Flags) -> None:
+        """Some call hands these in."""
+        if flags and len(self.requested) < MOST_VARIANTS:
+            self.requested[flags] = None
 
     def handed(self, position: int) -> Abstract | None:
         """What callers in the file give a parameter, or leave to it."""
@@ -188,7 +215,8 @@ class FunctionKnowledge:
             (self.remade, self.aliases, self.puts, self.holds, self.resets, self.keeps, self.origins, self.omitted),
             [(path, setting.answer) for table in self.settings.values() for path, setting in table.items()],
             [(place, value.gist(), place in self.changes) for place, value in self.rebinds.items()],
-            (self.conditions, self.runs, self.ways),
+            (self.conditions, self.asks, self.runs, self.ways),
+            {flags: each.gist() for flags, each in self.variants.items()},
         )
 
 
@@ -256,7 +284,9 @@ class Knowledge:
         What a function gives back (``scaled = make(x)``) is called before the walk reaches its definition.
         """
         functions = {
-            node: FunctionKnowledge(node, each.parent, each.owner, each.parameters, each.tests)
+            node: FunctionKnowledge(
+                node, each.parent, each.owner, each.parameters, each.tests, requested=dict(each.requested)
+            )
             for node, each in self.functions.items()
         }
         classes = {

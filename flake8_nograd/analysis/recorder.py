@@ -28,7 +28,7 @@ from ..facts import (
 )
 from ..grad import Shift
 from ..settings import Settings
-from .knowledge import Def, Knowledge
+from .knowledge import Def, Flags, Knowledge
 from .value import Definition
 
 Row = (
@@ -78,6 +78,8 @@ class Surroundings:
     requires: tuple[Condition, ...] = ()
     interrupted: Shift | None = None
     """The modes in which an error may have left functions of the file that the statement at hand calls."""
+    flags: Flags = ()
+    """What was handed in, where the function at hand is walked for the calls that say so."""
     by_chance: bool = False
     """Whether more than these conditions decides if the walk comes here: ``if chance:``, or a loop."""
 

@@ -9,12 +9,13 @@ from ..grad import KEEP, UNREACHED
 from . import lookup, model_state
 from .binding import Bindings
 from .branches import Branches
+from .conditions import take
 from .context import Context
 from .defining import Deferred, Definitions
 from .entering import enter, role_of
 from .expressions import Expressions
 from .importing import Imports
-from .knowledge import ClassKnowledge, FunctionKnowledge
+from .knowledge import ClassKnowledge, Flags, FunctionKnowledge
 from .loops import Loops
 from .reading import compared, path_of, place_of
 from .state import State
@@ -356,11 +357,30 @@ class Walk(cst.CSTVisitor):
         return False
 
     def _function_body(self, deferred: Deferred) -> None:
+        functions, node = self.context.learned.functions, deferred.node
+        learning = functions[node]
+        self._entered(deferred, learning)
+        self.definitions.learn_class(deferred)
+        later = len(self.definitions.deferred)
+        for flags in [*learning.requested] if not learning.is_generator else ():
+            # All that it does to others is known: this is what its callers find.
+            variant = FunctionKnowledge(node, learning.parent, learning.owner, learning.parameters, learning.tests)
+            variant.own, variant.decorators = learning.own, learning.decorators
+            functions[node] = learning.variants[flags] = variant
+            self.context.recorder.quiet += 1
+            self._entered(deferred, variant, flags)
+            self.context.recorder.quiet -= 1
+        functions[node] = learning
+        del self.definitions.deferred[later:]
+        here = self.context.here
+        here.function, here.owner, here.scopes, here.flags = None, None, (None,), ()
+
+    def _entered(self, deferred: Deferred, learning: FunctionKnowledge, flags: Flags = ()) -> None:
+        """Walk the body of a function, for all its calls, or for those that say something outright."""
         context = self.context
         node = deferred.node
         here = context.here
         known = context.known.functions.get(node)
-        learning = context.learned.functions[node]
         learning.leaves = UNREACHED
         self.unwinding.enter_function()
         self.dead = False
@@ -370,6 +390,7 @@ class Walk(cst.CSTVisitor):
         here.idle, here.elsewhere, here.generators, here.body, here.caught = (), {}, (), node.body, ()
         here.requires, here.by_chance = (), False
         enter(context, node, deferred.owner, known)
+        take(context, learning, flags)
         if isinstance(node, cst.Lambda):
             here.statement = here.block = node
             learning.returns = self._returned(node, self.expressions.of(node.body))
@@ -383,8 +404,6 @@ class Walk(cst.CSTVisitor):
                     learning.returns = NONE if learning.returns is None else learning.returns | NONE
         if learning.leaves == UNREACHED:
             learning.leaves = KEEP
-        self.definitions.learn_class(deferred)
-        here.function, here.owner, here.scopes = None, None, (None,)
 
 
 def _accesses(method: cst.FunctionDef) -> bool:

@@ -16,7 +16,7 @@ from .. import lookup, model_state
 from ..aspects import BUILT, NOT_SET, Aspect, Setting, root_of
 from ..changing import change_in_place, kept
 from ..collected import Arguments, contents, forwards_of, merge
-from ..conditions import NOTHING_KNOWN, Meets, met
+from ..conditions import NOTHING_KNOWN, Meets, as_called, met
 from ..context import Context
 from ..knowledge import Def, FunctionKnowledge
 from ..putting import GROUPS, freeze, freeze_some, perhaps_rebound, put, put_elsewhere
@@ -100,6 +100,7 @@ class Functions:
         note_aliases(learned, bound, given)
         given = Arguments(list(given.positional), dict(given.keywords), given.starred, given.is_statement)
         if known is not None:
+            known = as_called(context, known, bound, given, paths)
             self.left_behind(node, known, bound, given, paths, meets)
             if callee.shift is None:
                 interrupted_by(context, known, outside)

@@ -12,6 +12,7 @@ from ...grad import KEEP, Answer, GradMode, Shift
 from .. import model_state
 from ..aspects import NOT_SET, Setting
 from ..collected import Arguments, flat, forwards_of
+from ..conditions import takes_for_a_flag
 from ..context import Context
 from ..switching import OFF, switch_of
 from ..value import NONE, PLAIN, UNKNOWN, Abstract, Leaving, computed, detached, nameless, replace
@@ -39,6 +40,8 @@ class Library:
         context = self.context
         mode = context.mode()
         if name in torch_api.SWITCHES:
+            for flag in given.all():
+                takes_for_a_flag(context, flag)
             return replace(switch_of(name, given), identity=frozenset({node}))
         if name.startswith("builtins."):
             return self.builtins.call(node, name.removeprefix("builtins."), given)

@@ -13,7 +13,7 @@ from ...grad import ANYTHING, Answer, GradMode
 from .. import lookup, model_state
 from ..aspects import Aspect
 from ..collected import Arguments, flat, forwards_of, merge
-from ..conditions import Meets, met
+from ..conditions import Meets, as_called, met
 from ..context import Context
 from ..knowledge import FunctionKnowledge
 from ..putting import put
@@ -50,6 +50,7 @@ class Models:
         if known is not None and not several:
             paths = paths_inside(known.parameters, 1, replace(model, bound=model), given)
             graph = _graph(known, met(context, known, 1, given, paths))
+            known = as_called(context, known, 1, given, paths)
         # Nothing is recorded of inference tensors alone.
         alone = model.made_under is GradMode.INFERENCE and all(each.is_inference is Answer.YES for each in inputs)
         if definition is None and alone and inputs:
@@ -101,7 +102,7 @@ class Models:
         if known is not None:
             handed = Arguments(list(given.positional), dict(given.keywords), given.starred)
             paths = paths_inside(known.parameters, 1, replace(model, bound=model), given)
-            self.functions.left_behind(node, known, 1, handed, paths)
+            self.functions.left_behind(node, as_called(self.context, known, 1, given, paths), 1, handed, paths)
         return UNKNOWN
 
     def hand_in(self, definition: cst.FunctionDef, model: Abstract, given: Arguments) -> None:
