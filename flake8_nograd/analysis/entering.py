@@ -133,8 +133,9 @@ def _settings(context: Context, node: Def, owner: cst.ClassDef | None, known: Fu
     constructed = context.known.classes.get(owner)
     if constructed is None:
         return
+    built = context.known.built(owner)
     for aspect, table in state.settings.items():
-        for path, setting in constructed.settings[aspect].items():
+        for path, setting in built[aspect].items():
             overruled = any(path == other or is_part(path, other) for other in constructed.retrains)
             if aspect is Aspect.TRAINING and (
                 overruled or "self" in constructed.retrains or setting.answer is Answer.YES

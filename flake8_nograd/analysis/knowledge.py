@@ -322,6 +322,23 @@ class Knowledge:
         binder = next(self.binders(owner, name), None)
         return None if binder is None else self.classes[binder].attributes[name]
 
+    def built(self, owner: cst.ClassDef, derived: tuple[cst.ClassDef, ...] = ()) -> ModelSettings:
+        """What the constructors of a class, and of its base classes in the file, leave the models of ``self`` in."""
+        built = no_settings()
+        known = self.classes.get(owner)
+        if known is None:
+            return built
+        # ``class Net(Net)``: a name may hold one class and another.
+        for parent in [each for each in reversed(known.parents) if each not in (owner, *derived)]:
+            for aspect, table in self.built(parent, (owner, *derived)).items():
+                for path, setting in table.items():
+                    # Its own constructor may bind another model there.
+                    answer = Answer.UNKNOWN if "__init__" in known.methods else setting.answer
+                    built[aspect][path] = Setting(answer, setting.where)
+        for aspect, table in known.settings.items():
+            built[aspect].update(table)
+        return built
+
     def binders(self, owner: cst.ClassDef, name: str) -> Iterator[cst.ClassDef]:
         """A class, and its base classes in the file, as far as they bind an attribute of their objects."""
         seen: list[cst.ClassDef] = [owner]

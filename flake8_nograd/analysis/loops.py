@@ -18,7 +18,7 @@ from .knowledge import FunctionKnowledge
 from .putting import put_all, reached, takes_mode_of, went_through
 from .reading import bound_by, breaks, elements_of, path_of, rebinds
 from .state import State
-from .unwinding import Unwinding
+from .unwinding import PerhapsBack, Unwinding
 from .value import COLLECTIONS_OF_DATA, UNKNOWN, Abstract, holds_models, in_turn, replace
 
 COMPARISONS: dict[type[cst.BaseCompOp], Callable[[int, int], bool]] = {
@@ -51,9 +51,16 @@ class Loops:
         if node.asynchronous is not None:
             context.recorder.write(Yield(node, context.place(), True))
         generators = self._generators(node.iter)
-        if any(each.yields != KEEP == each.own for each in generators):
-            # It yields in another mode than it is called in.
-            context.state.mode = context.state.mode.then(ANYTHING)
+        before, left = context.state.mode, len(self.unwinding.exits)
+        switching = [each for each in generators if each.yields != KEEP == each.own]
+        exhausted = None
+        if switching:
+            # It yields in another mode than it is called in; what it brings back where the loop is left, who knows.
+            context.state.mode = before.then(ANYTHING)
+            only = switching[0]
+            if len(generators) == 1 and only.yields and not only.stirred and not node.orelse and not breaks(node.body):
+                context.state.mode, exhausted = before.then(only.yields), before.then(only.leaves)
+                self.unwinding.exits.append(PerhapsBack(ANYTHING, unless_raised=False))
         loop = self._loop(node, iterated)
         context.recorder.write(loop)
 
@@ -87,6 +94,9 @@ class Loops:
             runs=self._has_a_turn(node, iterated),
         )
         context.here.generators = outside
+        del self.unwinding.exits[left:]
+        if exhausted is not None:
+            context.state.mode = exhausted
         if collection and element in ended.settings[Aspect.TRAINING]:
             perhaps = breaks(node.body) or rebinds(node.body, element)
             put_all(context, collection, ended.settings[Aspect.TRAINING][element], perhaps=perhaps)

@@ -63,13 +63,12 @@ class Targets:
         if value.frozen.is_set:
             context.state.settings[Aspect.FROZEN][name] = value.frozen
         for owner in value.definitions:
-            known = context.known.classes.get(owner) if isinstance(owner, cst.ClassDef) else None
-            if known is not None:
-                for aspect, left in known.settings.items():
-                    for path, setting in left.items():
-                        context.state.settings[aspect][name + path[len("self") :]] = Setting(
-                            setting.answer, Evaluated.CONSTRUCTOR
-                        )
+            left = context.known.built(owner) if isinstance(owner, cst.ClassDef) else {}
+            for aspect, table in left.items():
+                for path, setting in table.items():
+                    context.state.settings[aspect][name + path[len("self") :]] = Setting(
+                        setting.answer, Evaluated.CONSTRUCTOR
+                    )
 
     def assign(self, target: cst.BaseExpression, value: Abstract, *, comprehension: bool = False) -> None:
         """Bind the target of a loop or an unpacking."""
