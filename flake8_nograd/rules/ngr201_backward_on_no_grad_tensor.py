@@ -60,7 +60,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..differentiating import asks_for_the_mode, is_tested
-from ..facts import Backward, Cut, Differentiation, FileFacts, Guard, Loss, Value
+from ..facts import Anchor, Backward, Cut, Differentiation, FileFacts, Form, Guard, Loss, Value
 from ..grad import Answer, GradMode
 from ..rule import Finding, rule
 
@@ -71,7 +71,7 @@ MADE_UNDER = {Loss.NO_GRAD: "no_grad", Loss.INFERENCE: "inference_mode"}
     code="NGR201",
     name="backward-on-no-grad-tensor",
     message="{tensor} was made under {switch} on line {line}: it has no graph to go back through",
-    yields_to=("NGR302", "NGR205", "NGR206", "NGR207"),
+    yields_to=("NGR302", "NGR205", "NGR206", "NGR207", "NGR406"),
 )
 def check(facts: FileFacts) -> Iterator[Finding]:
     """Look at the provenance of everything that is differentiated."""
@@ -87,7 +87,26 @@ def check(facts: FileFacts) -> Iterator[Finding]:
             continue
         reported.add(each.anchor)
         tensor = f"`{each.target.label}`" if each.target.label else "what is differentiated here"
-        yield Finding(each.anchor, {"tensor": tensor, "switch": MADE_UNDER[cut.how]}, also=cut.at)
+        details = {"tensor": tensor, "switch": MADE_UNDER[cut.how]}
+        yield Finding(each.anchor, details, also=cut.at, defect=_in_a_generator(facts, each))
+
+
+def _in_a_generator(facts: FileFacts, each: Backward) -> Anchor | None:
+    """The switch that stands around a ``yield`` of what the loops around go through, if no other is at hand."""
+    if each.place.switches or each.place.grad & GradMode.ON:
+        return None
+    around = {loop.statement for loop in each.place.loops}
+    consumed = {call.function for call in facts.calls if call.place.statement in around}
+    return next(
+        (
+            switch.anchor
+            for given in facts.yields
+            if given.place.function in consumed and not given.is_await
+            for switch in reversed(given.place.switches)
+            if switch.form is Form.WITH and switch.enables is Answer.NO
+        ),
+        None,
+    )
 
 
 def _is_for_other_callers(each: Backward) -> bool:
