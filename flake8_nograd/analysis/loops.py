@@ -43,6 +43,8 @@ class Loops:
     """Whether to settle what names hold."""
     breaks: list[list[State]] = field(default_factory=list)
     """Of each loop around: what is known where a turn is left."""
+    broken: list[list[State]] = field(default_factory=list)
+    """Those of them where the loop is left with it, and its ``else`` with the loop."""
 
     def go_through(self, node: cst.For) -> None:
         """``for``: walked until nothing new is learned, then once for the record."""
@@ -130,6 +132,8 @@ class Loops:
         turns, loops = self.context.state.turns, self.context.here.loops
         self.context.state.turns = {path: done for path, done in turns.items() if done[0] is not loops[-1].anchor}
         self.leave_turn()
+        if self.breaks:
+            self.broken[-1].append(self.breaks[-1][-1])
 
     def leave_turn(self) -> None:
         """``continue``: the state meets the next turn of the loop."""
@@ -172,6 +176,7 @@ class Loops:
         by_chance = context.here.by_chance
         context.here.by_chance = by_chance or not runs
         self.unwinding.loops.append(len(self.unwinding.exits))
+        self.broken.append([])
         head = after = context.state.fork()
         left: list[State] = []
         context.recorder.quiet += 1
@@ -194,8 +199,11 @@ class Loops:
             context.state.settings[Aspect.FROZEN], context.state.turns = dict(frozen), dict(turns)
             went_through(context, certain)
         context.state.reached = True
+        broken = self.broken.pop()
         if orelse is not None:
             self.run(orelse.body)
+            for each in broken:
+                context.state.become(context.state.join(each.fork()))
         return after
 
     def _one(self, turn: Callable[[], None], head: State) -> tuple[State, list[State]]:

@@ -252,7 +252,8 @@ def _prediction(body: _Body) -> str:
         writer.line(f"    with {no_grad}:")
         writer.line(f"        {line}")
         writer.line("else:")
-        writer.line(f"    {line}")
+        # A point stands in one place.
+        writer.line(f"    result = {_computed(body)}")
     elif kind == "one branch":
         writer.line(line)
         writer.line(f"if {body.off}:")

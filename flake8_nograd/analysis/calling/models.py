@@ -9,7 +9,7 @@ import libcst as cst
 
 from ... import naming, torch_api, torch_classes, torch_operations
 from ...facts import Kind, Loss
-from ...grad import ANYTHING, Answer, GradMode
+from ...grad import ANYTHING, KEEP, Answer, GradMode
 from .. import lookup, model_state
 from ..aspects import Aspect
 from ..collected import Arguments, flat, forwards_of, merge
@@ -84,10 +84,14 @@ class Models:
             context.escapes(each)
         if several:
             # One of several modules of the file, or another.
+            result = self._result(node, replace(model, kind=Kind.UNKNOWN), name, inputs)
             for forward in dict.fromkeys(definitions):
                 left = context.known.functions.get(forward)
                 context.state.mode |= left_by(left, outside) if left is not None else outside
-            return self._result(node, replace(model, kind=Kind.UNKNOWN), name, inputs)
+                if left is not None and left.returns is not None and left.own != KEEP:
+                    # It runs in a mode of its own.
+                    result |= result_of(node, left.returns, 1, given, runs=True)
+            return result
         if known is not None and known.returns is not None:
             context.state.mode = left_by(known, context.state.mode)
             result = result_of(node, known.returns, 1, given, runs=True)
