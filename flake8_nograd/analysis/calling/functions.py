@@ -11,7 +11,7 @@ import libcst as cst
 
 from ... import torch_api
 from ...facts import Condition, Evaluated, Kind, Role, ThreadCall
-from ...grad import ANYTHING, KEEP, Answer
+from ...grad import ANYTHING, KEEP, Answer, GradMode
 from .. import lookup, model_state
 from ..aspects import BUILT, NOT_SET, Aspect, Setting, root_of
 from ..changing import change_in_place, kept
@@ -326,6 +326,8 @@ class Functions:
                 continue
             seen.setdefault((path, run.method), set()).add(requires)
         name = definition.name.value if isinstance(definition, cst.FunctionDef) else ""
+        # ``torch.enable_grad()(step)(x)``
+        enables = callee.shift is not None and callee.shift.of(GradMode.OFF) is GradMode.ON
         is_plain = "self" not in paths or self._is_plain(callee.bound)
         if (
             name in {"forward", "__call__"}
@@ -334,10 +336,12 @@ class Functions:
             and not self._holds_model(callee.bound, paths["self"], [path for path, _ in seen])
         ):
             # A module's own forward pass runs the module, not this or that part.
-            return self._runs_itself(node, paths["self"], name, definition)
+            model = replace(UNKNOWN, kind=Kind.MODEL, label=paths["self"])
+            self.rows.forward(node, model, name, Answer.NO, definition, enables=enables)
+            return True
         for (path, method), ways in seen.items():
             model = replace(UNKNOWN, kind=Kind.MODEL, label=path)
-            self.rows.forward(node, model, method, Answer.NO, definition, requires=ways)
+            self.rows.forward(node, model, method, Answer.NO, definition, requires=ways, enables=enables)
         return bool(seen)
 
     def _is_plain(self, owner: Abstract | None) -> bool:
@@ -355,10 +359,6 @@ class Functions:
     def _is_module(self, path: str) -> bool:
         """Whether something is said of an object that is said of modules alone: ``self.eval()``."""
         return model_state.training_of(self.context, path).answer is not Answer.UNKNOWN
-
-    def _runs_itself(self, node: cst.Call, path: str, method: str, definition: Def) -> bool:
-        self.rows.forward(node, replace(UNKNOWN, kind=Kind.MODEL, label=path), method, Answer.NO, definition)
-        return True
 
     def construct(self, node: cst.Call, callee: Abstract, given: Arguments) -> Abstract:
         """Make an object of a class of the file."""
