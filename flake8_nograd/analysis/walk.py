@@ -9,7 +9,6 @@ from ..grad import KEEP, UNREACHED
 from . import lookup, model_state
 from .binding import Bindings
 from .branches import Branches
-from .conditions import take
 from .context import Context
 from .defining import Deferred, Definitions
 from .entering import enter, role_of
@@ -23,6 +22,7 @@ from .switches import Switches
 from .switching import of_another_function
 from .unwinding import Unwinding
 from .value import NONE, UNKNOWN, Abstract, replace
+from .variants import take
 from .with_statements import WithStatements
 
 Block = cst.BaseSuite | cst.Module

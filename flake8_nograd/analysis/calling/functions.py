@@ -16,12 +16,13 @@ from .. import lookup, model_state
 from ..aspects import BUILT, NOT_SET, Aspect, Setting, root_of
 from ..changing import change_in_place, kept
 from ..collected import Arguments, contents, forwards_of, merge
-from ..conditions import NOTHING_KNOWN, Meets, as_called, met
+from ..conditions import NOTHING_KNOWN, Meets, met
 from ..context import Context
 from ..knowledge import Def, FunctionKnowledge
 from ..putting import GROUPS, freeze, freeze_some, perhaps_rebound, put, put_elsewhere
 from ..switching import switch_of
 from ..value import UNKNOWN, Abstract, Definition, Leaving, Put, replace
+from ..variants import as_called
 from .containers import Containers
 from .handing import interrupted_by, left_by, note_aliases, paths_inside, result_of, transfer
 from .rows import Rows
