@@ -314,16 +314,17 @@ def sounds_like_inference(name: str) -> bool:
 
 
 CALLED_VERBS = MAKING_WORDS | INFERRING_VERBS | table("encode decode reconstruct predict infer generate")
+"""What the name of a method begins with."""
+PART_NOUNS = table("head heads layer layers block blocks module modules model models net")
+"""What a verb before it leaves a part of a model: ``decode_head``."""
 
 
 @cache
 def sounds_like_method(name: str) -> bool:
     """Of an attribute: ``policy.decode_latents`` is called, and is no model; ``generator``, ``decode_head`` may be."""
-    return words_of(name)[:1] != () and words_of(name)[0] in CALLED_VERBS and words_of(name)[-1] not in PART_NOUNS
+    words = words_of(name)
+    return bool(words) and words[0] in CALLED_VERBS and words[-1] not in PART_NOUNS
 
-
-PART_NOUNS = table("head heads layer layers block blocks module modules model models net")
-"""What a verb before it leaves a part of a model: ``decode_head``."""
 
 LOSS_WORDS = table("loss losses cost objective err elbo nll")
 """The value to go back from."""

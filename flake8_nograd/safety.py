@@ -11,7 +11,7 @@ from .facts import LEAVING, Anchor, FileFacts, Form, Forward, Function, Kind, Lo
 from .grad import Answer
 from .wanting import called_by, functions_run_by, hooking_in
 
-KEEPING = frozenset({Purpose.ACCUMULATED, Purpose.STORED})
+KEPT = frozenset({Purpose.ACCUMULATED, Purpose.STORED})
 """What is used so is there when the turn, or the region, has ended."""
 
 
@@ -124,7 +124,7 @@ def _lets_a_graph_go(region: Region, use: Use, anchors: set[Anchor], run: set[Fu
         return True
     if use.purpose in LEAVING and _was_gathered(region, use.value):
         return True
-    if use.purpose in KEEPING and _is_another(use.value, anchors):
+    if use.purpose in KEPT and _is_another(use.value, anchors):
         return region.holds(use.place) or (use.place.function in run and use.purpose is Purpose.STORED)
     if use.purpose is Purpose.ACCUMULATED and is_of_region:
         return adds_to_another(use)
@@ -135,11 +135,9 @@ def _was_gathered(region: Region, value: Value) -> bool:
     """Whether it was computed in the region of something of which nothing is known, and put in a container there."""
     if value.kind is not Kind.UNKNOWN or value.made_at is None:
         return False
-    added = [use for use in region.facts.uses if use.purpose is Purpose.ACCUMULATED]
-    items = [bound for bound in region.facts.assignments if bound.target.label.endswith("]")]
-    places = [each.place for each in added if each.value.made_at is value.made_at]
-    places += [each.place for each in items if each.value.made_at is value.made_at]
-    return any(map(region.holds, places))
+    added = [(use.value, use.place) for use in region.facts.uses if use.purpose is Purpose.ACCUMULATED]
+    items = [(bound.value, bound.place) for bound in region.facts.assignments if bound.target.label.endswith("]")]
+    return any(each.made_at is value.made_at and region.holds(place) for each, place in added + items)
 
 
 def adds_to_another(use: Use) -> bool:

@@ -165,6 +165,11 @@ RUNNING_FUNCTIONS: frozenset[str] = table("""
 https://docs.monai.io/en/stable/inferers.html#sliding-window-inference-function
 """
 
+NEEDING_TORCH: frozenset[str] = table("""
+    torch torchvision torchaudio torchtext torchmetrics torch_geometric pytorch_lightning lightning
+""")
+"""Packages that name torch among their requirements: a file that imports one cannot be imported without it."""
+
 SETTING_DECORATORS: frozenset[str] = table("torch.optim.optimizer._use_grad_for_differentiable")
 """Decorators that set grad mode by an option: off in an optimizer's ``step``, unless it is ``differentiable``."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import libcst as cst
 from libcst.helpers import get_full_name_for_node
 
+from .. import torch_api
 from .scopes import ABSENT, Binding, Scope, bindings_of
 from .tree import Block, RefusedError, Tree
 
@@ -17,7 +18,6 @@ Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
 _GRAD_SWITCHES = frozenset({"torch.no_grad", "torch.enable_grad", "torch.set_grad_enabled", "torch.inference_mode"})
 _GRAD_MODULES = frozenset({"torch.autograd", "torch.autograd.grad_mode"})
 _TORCH_LIKE = re.compile(r"torch(\w*)(\.|$)")
-_NEEDING_TORCH = re.compile(r"(\w*torch\w*|lightning)(\.|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,8 @@ class Spelling:
 
 def needs_torch(module: cst.Module) -> bool:
     """Whether a file cannot be imported without torch: it imports torch, or a package built on it, at its top."""
-    return any(map(_NEEDING_TORCH.match, (origin for each in module.body for origin in _imported(each))))
+    imported = {origin.partition(".")[0] for each in module.body for origin in _imported(each)}
+    return not imported.isdisjoint(torch_api.NEEDING_TORCH)
 
 
 def importing_above(statement: Statement) -> list[Statement]:

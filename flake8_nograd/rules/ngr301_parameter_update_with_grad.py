@@ -64,7 +64,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .. import naming
+from .. import naming, torch_classes
 from ..edits import ENABLE_GRAD, Decorate, Edit, Fix, Wrap
 from ..facts import FileFacts, Function, Guard, Kind, Leaf, Manner, Place, Role, Value, Write
 from ..grad import Answer, GradMode
@@ -186,7 +186,7 @@ def _is_new(facts: FileFacts, write: Write, freezing: list[Place]) -> bool:
         )
     bound = [each for each in facts.assignments if each.place.function is function and each.target.label == root]
     return bool(bound) and all(
-        each.value.made_at is each.expression and each.value.api.startswith("torch.nn.") for each in bound
+        each.value.made_at is each.expression and torch_classes.is_model_class(each.value.api) for each in bound
     )
 
 
