@@ -150,7 +150,7 @@ class Guard(Enum):
     """Who decides the grad mode a function is entered under."""
 
     NOBODY = "nobody"
-    """No caller in the file: gradients are presumed on, torch's default."""
+    """No caller in the file: gradients are presumed to be as the module level leaves them, on if it does nothing."""
     CALLERS = "callers"
     FRAMEWORK = "framework"
     """A framework calls it: Lightning's ``validation_step``, a hook, ``Function.forward``."""

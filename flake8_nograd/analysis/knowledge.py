@@ -264,6 +264,8 @@ class Knowledge:
     """Forward passes whose result reaches ``backward`` in the function that runs them, and what must hold for that."""
     settings: ModelSettings = field(default_factory=no_settings)
     """What the module level leaves its models in."""
+    leaves: Shift = KEEP
+    """How the module level leaves grad mode, for all who import the file."""
     is_of_tests: bool = False
     """Whether it imports pytest or unittest."""
     imports_torch: bool = False
@@ -378,17 +380,18 @@ def settle_callers(knowledge: Knowledge) -> None:
             forward.is_open = all(each is not None and each.owner is owner.node for each in above)
     # A hook that leaves grad mode changed changes it for the hooks that follow.
     switching = {each.owner for each in known.values() if each.framework is not None and each.leaves != KEEP}
+    left = knowledge.leaves.of(GradMode.ON)
     for each in known.values():
-        each.entry, each.guard = _start(each)
+        each.entry, each.guard = _start(each, left)
         if each.owner in switching and each.entry is GradMode.NOT_ON and each.guard is Guard.FRAMEWORK:
             each.entry = GradMode.UNKNOWN
         each.entered_on = each.entry is GradMode.ON and each.guard is not Guard.CALLERS
-        each.presumed_on = each.entered_on or each.guard is Guard.ELSEWHERE
+        each.presumed_on = each.entered_on or (each.guard is Guard.ELSEWHERE and left is GradMode.ON)
     _propagate(known)
     for each in known.values():
         if each.guard is Guard.CALLERS and each.entry is GradMode.NEVER and _calls_itself(known, each):
             # Only called by itself, or by functions that nobody else calls.
-            each.entry, each.entered_on, each.presumed_on = GradMode.ON, True, True
+            each.entry, each.entered_on, each.presumed_on = left, left is GradMode.ON, left is GradMode.ON
             _propagate(known)
 
 
@@ -427,7 +430,8 @@ def _calls_itself(known: dict[Def, FunctionKnowledge], function: FunctionKnowled
     return function.node in seen
 
 
-def _start(each: FunctionKnowledge) -> tuple[GradMode, Guard]:
+def _start(each: FunctionKnowledge, left: GradMode) -> tuple[GradMode, Guard]:
+    """The modes that a function is entered under by others than its callers: as the module level has left it."""
     nested = each.parent is not None or isinstance(each.node, cst.Lambda)
     if each.framework is not None:
         return each.framework, Guard.FRAMEWORK
@@ -438,8 +442,8 @@ def _start(each: FunctionKnowledge) -> tuple[GradMode, Guard]:
         # A function within another is often handed to what turns gradients off; a caller in the file shows its mode.
         return GradMode.UNKNOWN, Guard.ELSEWHERE if not each.callers else Guard.CALLERS
     if each.callers:
-        # Whoever else it is handed to (``mp.spawn(worker)``, ``set_defaults(func=main)``) is presumed to have them on.
-        return GradMode.ON if each.escapes or each.is_open else GradMode.NEVER, Guard.CALLERS
+        # Whoever it is handed to (``mp.spawn(worker)``, ``set_defaults(func=main)``) is presumed to change nothing.
+        return left if each.escapes or each.is_open else GradMode.NEVER, Guard.CALLERS
     if nested:
         return GradMode.UNKNOWN, Guard.ELSEWHERE
-    return GradMode.ON, Guard.NOBODY
+    return left, Guard.NOBODY

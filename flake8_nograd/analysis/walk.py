@@ -63,6 +63,8 @@ class Walk(cst.CSTVisitor):
         context.here.body = node
         self.block(node)
         context.learned.settings = context.state.fork().settings
+        if context.state.reached:
+            context.learned.leaves = context.state.mode
         while self.definitions.deferred:
             self._function_body(self.definitions.deferred.pop(0))
         return False
