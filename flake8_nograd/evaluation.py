@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from . import naming, torch_api
-from .facts import LEAVING, Class, Evaluated, FileFacts, Forward, Function, Guard, Kind, Loop, Purpose, Role, Use
+from .facts import LEAVING, Class, Evaluated, FileFacts, Form, Forward, Function, Guard, Kind, Loop, Purpose, Role, Use
 from .grad import Answer, GradMode
 from .results import (
     ENDS,
@@ -70,7 +70,8 @@ def needless(facts: FileFacts) -> tuple[Forward, ...]:
         and each.frozen is not Answer.YES
         and each.inputs_require_grad is not Answer.YES
         and not _shared_with_training(each)
-        and not _belongs_to_caller(facts, each)
+        and not _is_left_out(facts, each)
+        and not _belongs_to_caller(facts, each, uses.get(each.anchor, []))
         and _evaluates(facts, each, uses.get(each.anchor, []))
         and not _is_chosen_by_callers(facts, each.place.function)
         and not _is_chosen_by_callers(facts, each.via)
@@ -135,13 +136,23 @@ def _shared_with_training(each: Forward) -> bool:
 FLAGS = frozenset({"phase", "mode", "split", "stage", "optimizer", "is_train", "training", "train", "opt", "backward"})
 
 
-def _belongs_to_caller(facts: FileFacts, each: Forward) -> bool:
+def _is_left_out(facts: FileFacts, each: Forward) -> bool:
+    """Whether a helper runs it that turns gradients off for other parts of itself, as a flag says: this keeps them."""
+    return each.via is not None and any(
+        switch.function is each.via and switch.form is Form.WITH and switch.enables is Answer.UNKNOWN
+        for switch in facts.switches
+    )
+
+
+def _belongs_to_caller(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
     """Whether the helper that holds the call is not what is wrong: its callers are judged."""
     function = each.place.function
     if function is None:
         return False
     its_own = {Evaluated.HERE, Evaluated.CALLEE, Evaluated.CONSTRUCTOR}
     if function.guard is Guard.CALLERS and each.evaluated not in its_own and not each.place.loops:
+        return True
+    if _is_of_a_base_class(facts, each):
         return True
     owner = _runs_itself(facts, each)
     if owner is None:
@@ -150,6 +161,8 @@ def _belongs_to_caller(facts: FileFacts, each: Forward) -> bool:
         return not (over_evaluation_data(each) and _trains_itself(facts, owner))
     if function.name == "__init__":
         return False
+    if any(has_no_graph(use) for use in uses):
+        return True
     over_loader = any(goes_through_loader(loop) for loop in each.place.loops)
     return not (
         over_loader
@@ -157,6 +170,26 @@ def _belongs_to_caller(facts: FileFacts, each: Forward) -> bool:
         or _resumes_training(facts, each)
         or _switches_itself(facts, each)
         or _is_named_for_it(function)
+    )
+
+
+def _is_of_a_base_class(facts: FileFacts, each: Forward) -> bool:
+    """Whether a base class of another file makes the model, and nobody in this one runs the method or switches modes.
+
+    Who calls the method puts the model in evaluation mode, and can turn gradients off there as well.
+    """
+    function = each.place.function
+    return (
+        function is not None
+        and function.owner is not None
+        and function.guard is Guard.NOBODY
+        and each.evaluated is Evaluated.NOT
+        and not {"builtins.object", *(each.name for each in facts.classes)}.issuperset(function.owner.bases)
+        and each.model.label.startswith("self.")
+        and not any(
+            assignment.target.label == each.model.label and assignment.value.literal != "None"
+            for assignment in facts.assignments
+        )
     )
 
 
