@@ -8,9 +8,10 @@ from .. import naming
 from ..facts import Class, FileFacts, Function, Role
 from ..grad import KEEP, GradMode
 from ..settings import Settings
+from .callers import settle_callers
 from .context import Context
 from .entering import parameters_of
-from .knowledge import FunctionKnowledge, Knowledge, settle_callers
+from .knowledge import FunctionKnowledge, Knowledge
 from .recorder import Recorder, Surroundings
 from .state import State
 from .walk import Walk
