@@ -21,6 +21,9 @@ MAYBE_VIEW_METHODS: frozenset[str] = table("""
 """)
 """Give the tensor itself, a view, or a copy: which one, only the run tells."""
 
+NEVER_ITSELF: frozenset[str] = table("reshape reshape_as ravel meshgrid")
+"""Those of them, and of the functions below, that give a new tensor object in any case."""
+
 VIEW_FUNCTIONS: frozenset[str] = (VIEW_METHODS - table("view view_as expand expand_as unfold")) | table(
     "real imag view_as_real view_as_complex broadcast_tensors"
 )

@@ -58,7 +58,9 @@ def change_in_place(
         if path and "." not in path and owner is not learning.node:
             left = replace(alter(target), parameter=None, identity=frozenset(), label="")
             context.rebinds(owner, path, left, in_place=True)
-            context.learned.bind(owner, path, left)
+            if left.gist() != target.gist():
+                # Else the name would stay for good what the first walk, which knows little, took it for.
+                context.learned.bind(owner, path, left)
         for position in range(len(learning.parameters) + 1):  # the last one for what is gathered in ``*args``
             handed = state.names.get(as_handed_in(position))
             if handed is not None and (handed.identity & target.identity or as_handed_in(position) in changed):

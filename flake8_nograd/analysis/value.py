@@ -396,6 +396,9 @@ def computed(node: cst.CSTNode, operands: list[Abstract], mode: GradMode, *, vie
         cut = next((each.cut for each in without if each.cut and each.cut.how in NO_GRAD_CUTS), None)
         if cut is None and any(each.requires_grad is not Answer.NO for each in operands):
             cut = cut_by(mode, node)
+        elif cut is not None and cut.how is Loss.INFERENCE and not any(_is_surely_cut(each, cut) for each in without):
+            # Perhaps by inference mode, where ways have met: by the mode here in any case.
+            cut = cut_by(mode, node) or cut
         if cut is None:
             cut = next((each.cut for each in operands if each.cut), None)
     tensor = any(each.kind in TENSORS for each in operands)
@@ -421,6 +424,30 @@ def computed(node: cst.CSTNode, operands: list[Abstract], mode: GradMode, *, vie
         views=operands[0].identity | operands[0].views if view and operands else frozenset(),
         block=operands[0].block if view and operands else None,
         is_all_cut=bool(operands) and all(each.is_all_cut and each.requires_grad is Answer.NO for each in operands),
+    )
+
+
+def perhaps_itself(result: Abstract, given: Abstract, mode: GradMode, *, same_object: bool) -> Abstract:
+    """The result of an operation that gives a copy, or a view, or what it is given: which, only the run tells.
+
+    Where it may be the same object, what is done to the one in place is perhaps done to the other.
+    """
+    inference = Answer.UNKNOWN
+    if mode is GradMode.INFERENCE and given.is_inference is Answer.YES:
+        inference = Answer.YES
+    elif not mode & GradMode.INFERENCE and given.is_inference is Answer.NO:
+        inference = Answer.NO
+    result = replace(
+        result,
+        is_leaf=result.leafness() | given.leafness(),
+        is_inference=inference,
+        made_under=result.made_under | given.made_under,
+        views=result.views | given.identity | given.views,
+    )
+    if not same_object:
+        return result
+    return replace(
+        result, identity=result.identity | given.identity, held=given.held, source=given.source, turn=given.turn
     )
 
 
@@ -491,6 +518,11 @@ def written(value: Abstract, sources: Sequence[Abstract], mode: GradMode) -> Abs
 def _is_surely_a_tensor(value: Abstract) -> bool:
     """Data may be an array, and what a method of a model gives may be a number."""
     return value.kind in {Kind.TENSOR, Kind.PARAMETER} and value.is_inference in {Answer.YES, Answer.NO}
+
+
+def _is_surely_cut(value: Abstract, cut: Cut) -> bool:
+    """Whether it is the tensor that was cut there, or made of it, and not one of several things."""
+    return value.cut == cut and value.made_at is not None and value.kind in TENSORS
 
 
 def rescaled(result: Abstract, operands: list[Abstract]) -> Abstract:

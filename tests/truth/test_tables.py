@@ -448,6 +448,21 @@ def test_functions_that_may_give_views(name: str) -> None:
     assert all(each.requires_grad for each in tensors(result))
 
 
+@each(torch_operations.NEVER_ITSELF)
+def test_what_gives_a_new_tensor_in_any_case(name: str) -> None:
+    runs = [run for run, owner in ((run_method, Tensor), (run_function, torch)) if callable(getattr(owner, name, None))]
+    assert runs
+    for run in runs:
+        made, result = run(name)
+        assert first(result) is not made
+
+
+def test_dropout_that_drops_nothing_gives_the_tensor_itself() -> None:
+    x = torch.ones(3)
+    assert torch.nn.functional.dropout(x, training=False) is x
+    assert x.float() is x
+
+
 # --- Gradients ------------------------------------------------------------------------
 
 

@@ -76,7 +76,8 @@ class Containers:
         if container.identity or container.held:
             change_in_place(context, container, fill)
             context.state.names.update((name, shallow(value)) for name, value in context.state.names.items())
-        if path.isidentifier():
+        if path.isidentifier() and after != container:
+            # Else the name would stay for good what the first walk, which knows little, took it for.
             lookup.seen_from_within(context, path, after)
         values = values or contents(after)
         learning = context.learning()

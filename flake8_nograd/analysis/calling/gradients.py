@@ -163,7 +163,7 @@ class Gradients:
                 releafed=releafed,
             )
 
-        leaf = receiver.is_leaf is Answer.YES or receiver.kind is Kind.DATA
+        leaf = receiver.leafness() is Answer.YES
         releafed = receiver.releafed
         if answer is Answer.YES:
             context.meets(node, "requires_grad", [receiver])

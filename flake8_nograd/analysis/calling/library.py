@@ -15,7 +15,7 @@ from ..collected import Arguments, flat, forwards_of
 from ..conditions import takes_for_a_flag
 from ..context import Context
 from ..switching import OFF, switch_of
-from ..value import NONE, PLAIN, UNKNOWN, Abstract, Leaving, computed, detached, nameless, replace
+from ..value import NONE, PLAIN, UNKNOWN, Abstract, Leaving, computed, detached, nameless, perhaps_itself, replace
 from .builtin_functions import BuiltinFunctions
 from .functions import Functions
 from .gradients import Gradients
@@ -148,9 +148,11 @@ class Library:
         if torch_operations.is_differentiable_function(name):
             context.meets(node, last if plain else name, operands)
             context.operates(operands, node, name)
-            result = replace(computed(node, operands, mode), kind=Kind.TENSOR)
-            if last in torch_operations.MAYBE_VIEW_FUNCTIONS or "dropout" in last:
-                result = replace(result, is_inference=Answer.UNKNOWN)
+            perhaps = bool(operands) and (last in torch_operations.MAYBE_VIEW_FUNCTIONS or "dropout" in last)
+            result = replace(computed(node, operands, mode, view=perhaps), kind=Kind.TENSOR)
+            if perhaps:
+                same = last not in torch_operations.NEVER_ITSELF
+                result = perhaps_itself(result, operands[0], mode, same_object=same)
             elif mode is GradMode.INFERENCE:
                 result = replace(result, is_inference=Answer.YES)
             if last in PAIRS and (len(given.positional) > 1 or "dim" in given.keywords):

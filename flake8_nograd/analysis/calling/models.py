@@ -21,7 +21,7 @@ from ..switching import changed
 from ..value import DATA, NO_GRAD_CUTS, PLAIN, UNKNOWN, Abstract, cut_by, replace, was_perhaps_made_in_inference
 from ..variants import as_called
 from .functions import Functions
-from .handing import hand_over, left_by, paths_inside, result_of
+from .handing import left_by, paths_inside, result_of, transfer
 from .rows import Rows
 
 
@@ -119,7 +119,7 @@ class Models:
             if not given.starred:
                 merge(learned.arguments, position + 1, each)
         paths = paths_inside(learned.parameters, 1, replace(model, bound=model), given)
-        hand_over(self.context, definition, paths, Aspect.FROZEN)
+        transfer(self.context, definition, paths)
 
     def _result(self, node: cst.Call, model: Abstract, name: str, inputs: list[Abstract]) -> Abstract:
         """What a forward pass gives that is not in the file."""

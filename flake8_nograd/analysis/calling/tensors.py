@@ -14,7 +14,18 @@ from ..changing import change_in_place
 from ..collected import Arguments, flat, forwards_of
 from ..context import Context
 from ..putting import freeze
-from ..value import PLAIN, UNKNOWN, Abstract, computed, detached, is_perhaps_of_inference, replace, rescaled, written
+from ..value import (
+    PLAIN,
+    UNKNOWN,
+    Abstract,
+    computed,
+    detached,
+    is_perhaps_of_inference,
+    perhaps_itself,
+    replace,
+    rescaled,
+    written,
+)
 from .containers import Containers
 from .functions import Functions
 from .rows import Rows
@@ -83,13 +94,8 @@ class Tensors:
                 return UNKNOWN
             context.operates([receiver], node, name)
             result = _like(receiver, computed(node, [receiver], mode, view=True))
-            under = result.made_under | receiver.made_under
-            inference = Answer.UNKNOWN
-            if mode is GradMode.INFERENCE and receiver.is_inference is Answer.YES:
-                inference = Answer.YES
-            elif not mode & GradMode.INFERENCE and receiver.is_inference is Answer.NO:
-                inference = Answer.NO
-            return replace(result, is_leaf=Answer.UNKNOWN, is_inference=inference, made_under=under, leaf=None)
+            same = name not in torch_operations.NEVER_ITSELF
+            return replace(perhaps_itself(result, receiver, mode, same_object=same), leaf=None)
         if name in torch_operations.DIFFERENTIABLE_METHODS:
             context.meets(node, name, operands)
             context.operates(operands, node, name)
