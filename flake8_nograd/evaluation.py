@@ -152,8 +152,10 @@ def _belongs_to_caller(facts: FileFacts, each: Forward, uses: list[Use]) -> bool
     its_own = {Evaluated.HERE, Evaluated.CALLEE, Evaluated.CONSTRUCTOR}
     if function.guard is Guard.CALLERS and each.evaluated not in its_own and not each.place.loops:
         return True
-    if _is_of_a_base_class(facts, each):
-        return True
+    if each.evaluated is Evaluated.NOT and function.guard is Guard.NOBODY:
+        # Another file puts the model in evaluation mode, and may turn gradients off there as well.
+        if any(has_no_graph(use) for use in uses) or _is_of_a_base_class(facts, each):
+            return True
     owner = _runs_itself(facts, each)
     if owner is None:
         return each.evaluated is Evaluated.NOT and _is_perhaps_a_module(facts, each)
@@ -174,16 +176,11 @@ def _belongs_to_caller(facts: FileFacts, each: Forward, uses: list[Use]) -> bool
 
 
 def _is_of_a_base_class(facts: FileFacts, each: Forward) -> bool:
-    """Whether a base class of another file makes the model, and nobody in this one runs the method or switches modes.
-
-    Who calls the method puts the model in evaluation mode, and can turn gradients off there as well.
-    """
+    """Whether a method runs a model that nothing in the file makes: a base class of another file does."""
     function = each.place.function
     return (
         function is not None
         and function.owner is not None
-        and function.guard is Guard.NOBODY
-        and each.evaluated is Evaluated.NOT
         and not {"builtins.object", *(each.name for each in facts.classes)}.issuperset(function.owner.bases)
         and each.model.label.startswith("self.")
         and not any(

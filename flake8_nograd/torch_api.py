@@ -150,6 +150,8 @@ SELF_GUARDED_METHODS: dict[str, str] = {
     "test": "Lightning: Trainer.test, inference_mode; BaseModel.test of CycleGAN's repository, no_grad",
     "select_action": "LeRobot's policies: no_grad; that of REINFORCE gives what it trains on",
     "predict_action_chunk": "LeRobot's policies: no_grad",
+    "forward_on_instance": "AllenNLP: Model.forward_on_instance, through forward_on_instances",
+    "forward_on_instances": "AllenNLP: Model.forward_on_instances, no_grad inside",
 }
 """Methods of libraries' models and trainers that run without gradients by themselves, and how we know.
 

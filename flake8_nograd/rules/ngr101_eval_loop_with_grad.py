@@ -22,8 +22,9 @@ input or nothing at all requires gradients, and when every caller in the file,
 or a framework (Lightning's `validation_step`), has turned gradients off.
 A guard in another file is not seen; but what is named for one (`with eval_mode(model):`)
 is trusted, unless it stands beside `no_grad()` elsewhere in the file, and so needs it.
-Of a method that nobody in the file calls, which runs a model that a base class of another
-file makes and, somewhere, puts in evaluation mode, it is taken that this class calls it without gradients.
+Where nobody in the file calls the function, and the model is put in evaluation mode in
+another one, it is taken that gradients are turned off there as well if a base class of that
+file makes the model, or if a result goes into `.numpy()`, which raises on a tensor with a graph.
 A function that turns gradients off for a part of itself, as a flag says, keeps them for the rest.
 What a function of another file gives back for the model, under the same name, is taken
 for that model, in the mode that it was in (`model = offload(model)`).
