@@ -92,3 +92,20 @@ def test_every_statement_has_a_visit() -> None:
     statements = leaves(cst.BaseCompoundStatement) | leaves(cst.BaseSmallStatement) | {cst.SimpleStatementLine}
     ours = {each for each in statements if each.__module__.startswith("libcst._nodes")}
     assert {each.__name__ for each in ours if f"visit_{each.__name__}" not in vars(Walk)} == set()
+
+
+@pytest.mark.parametrize("header", ["for x{0} in loader:", "while x[{0}]:"])
+def test_loops_in_loops_take_no_power_of_the_time(monkeypatch: pytest.MonkeyPatch, header: str) -> None:
+    """Each loop around adds turns; it must not multiply them."""
+    from flake8_nograd.analysis.walk import Walk
+
+    visit = Walk.visit_Pass
+
+    def turns(depth: int) -> int:
+        seen: list[cst.Pass] = []
+        monkeypatch.setattr(Walk, "visit_Pass", lambda walk, node: (seen.append(node), visit(walk, node))[1])
+        loops = "".join("    " * number + header.format(number) + "\n" for number in range(depth))
+        facts_of(cst.parse_module(loops + "    " * depth + "total = model(total)\n" + "    " * depth + "pass\n"))
+        return len(seen)
+
+    assert turns(12) < 4 * turns(6)

@@ -179,6 +179,7 @@ class Loops:
         self.broken.append([])
         head = after = context.state.fork()
         left: list[State] = []
+        settled = False
         context.recorder.quiet += 1
         for _ in range(3):
             after, left = self._one(turn, head)
@@ -188,7 +189,8 @@ class Loops:
             if settled:
                 break
         context.recorder.quiet -= 1
-        if self.thorough:
+        if self.thorough and not (settled and context.recorder.quiet):
+            # Where nothing is written down, a settled turn has shown all: loops in loops would double it each time.
             after, left = self._one(turn, head)
         context.here.loops, context.here.by_chance = loops, by_chance
         self.unwinding.loops.pop()
