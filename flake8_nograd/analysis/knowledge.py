@@ -94,6 +94,8 @@ class FunctionKnowledge:
     """The attributes of its class that it stores them in, by their position."""
     rebinds: dict[tuple[Definition | None, str], Abstract] = field(default_factory=dict)
     """What it binds names of other scopes to (``global``, ``nonlocal``), calls in it included."""
+    ends: dict[tuple[Definition | None, str], Abstract | None] = field(default_factory=dict)
+    """What each of these names holds when it returns, if it has bound it on every way; else nothing."""
     changes: set[tuple[Definition | None, str]] = field(default_factory=set)
     """Those of these names whose object it changes in place."""
     leaves: Shift = KEEP
@@ -215,6 +217,7 @@ class FunctionKnowledge:
             (self.remade, self.aliases, self.puts, self.holds, self.resets, self.keeps, self.origins, self.omitted),
             [(path, setting.answer) for table in self.settings.values() for path, setting in table.items()],
             [(place, value.gist(), place in self.changes) for place, value in self.rebinds.items()],
+            [(place, None if value is None else value.gist()) for place, value in self.ends.items()],
             (self.conditions, self.asks, self.runs, self.ways),
             {flags: each.gist() for flags, each in self.variants.items()},
         )

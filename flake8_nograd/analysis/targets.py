@@ -47,6 +47,9 @@ class Targets:
         self._built(name, value)
         if "." in name:
             context.state.hold(name, value, lookup.held_by_object(context, name))
+        elif name in context.here.elsewhere:
+            # A branch that does not bind it finds what it held before.
+            context.state.hold(name, value, lookup.variable(context, name))
         else:
             context.state.names[name] = value
         if "." not in name:

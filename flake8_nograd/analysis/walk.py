@@ -194,7 +194,7 @@ class Walk(cst.CSTVisitor):
         return value
 
     def _leave(self, learning: FunctionKnowledge) -> None:
-        self.context.left()
+        self.context.left(by_finally=any(isinstance(each, cst.Finally) for each in self.unwinding.exits))
         mode = self.unwinding.out(0)
         learning.leaves = mode if learning.leaves == UNREACHED else learning.leaves | mode
 

@@ -21,7 +21,7 @@ from ..context import Context
 from ..knowledge import Def, FunctionKnowledge
 from ..putting import GROUPS, freeze, freeze_some, perhaps_rebound, put, put_elsewhere
 from ..switching import switch_of
-from ..value import UNKNOWN, Abstract, Definition, Leaving, Put, replace
+from ..value import TENSORS, UNKNOWN, Abstract, Definition, Leaving, Put, replace
 from ..variants import as_called
 from .containers import Containers
 from .handing import interrupted_by, left_by, note_aliases, paths_inside, result_of, transfer
@@ -103,6 +103,8 @@ class Functions:
         if known is not None:
             known = as_called(context, known, bound, given, paths)
             self.left_behind(node, known, bound, given, paths, meets)
+            if callee.kind is Kind.FUNCTION:
+                self._bound_by(node, known, bound, given)
             if callee.shift is None:
                 interrupted_by(context, known, outside)
         if known is None or (known.returns is None and not known.is_abstract):
@@ -252,16 +254,48 @@ class Functions:
         for (scope, name), value in known.rebinds.items():
             self._changed_elsewhere(name, value, given)
             self._changed_by_made(scope, name, value)
-            in_place = (scope, name) in known.changes
-            if scope is not context.here.scopes[0]:
-                context.rebinds(scope, name, value, in_place=in_place)
-            elif name in context.state.names:
-                if in_place:
-                    change_in_place(context, context.state.names[name], partial(_perhaps, value))
-                # Perhaps another object than what it held, which others hold as well.
-                context.state.names[name] |= replace(value, identity=frozenset({node}))
-                if value.kind is Kind.MODEL:
-                    perhaps_rebound(context, name, value)
+            self._rebound(node, known, scope, name, value)
+
+    def _rebound(
+        self, node: cst.Call, known: FunctionKnowledge, scope: Definition | None, name: str, value: Abstract
+    ) -> None:
+        """A call has perhaps bound a name of another function, or of the module, or changed what it holds."""
+        context = self.context
+        state = context.state
+        in_place = (scope, name) in known.changes
+        here = scope is context.here.scopes[0]
+        if not here:
+            context.rebinds(scope, name, value, in_place=in_place)
+        before = state.names.get(name)
+        if before is None or (not here and lookup.owner_of(context, name) is not scope):
+            return
+        if in_place and here:
+            change_in_place(context, before, partial(_perhaps, value))
+        # Perhaps another object than what it held, which others hold as well.
+        state.names[name] |= replace(value, identity=frozenset({node}))
+        if value.kind is Kind.MODEL:
+            perhaps_rebound(context, name, value)
+
+    def _bound_by(self, node: cst.Call, known: FunctionKnowledge, bound: int, given: Arguments) -> None:
+        """A call has bound names of other functions, or of the module, whichever way it went."""
+        context = self.context
+        plain = all(each in torch_api.SWITCHES for each in known.decorators) and not known.is_generator
+        if not plain or (isinstance(known.node, cst.FunctionDef) and known.node.asynchronous is not None):
+            return
+        for (scope, name), value in known.ends.items():
+            here = scope is context.here.scopes[0]
+            if value is None or not (here or context.here.elsewhere.get(name, context.here.function) is scope):
+                continue
+            before = lookup.variable(context, name)
+            if {value.kind, before.kind} - REPLACED:
+                continue
+            names = context.state.names
+            # Its object may be one that it was handed, or that a name here holds.
+            shared = [names[other] for owner, other in value.held if other in names and other != name]
+            shared += [each for each in given.all() if value.parameter is not None]
+            identity = frozenset({node, known.node}).union(*(each.identity for each in shared))
+            context.state.forget_under(name)
+            context.state.hold(name, replace(value, identity=identity, parameter=None, label=""), before)
 
     def _changed_elsewhere(self, name: str, left: Abstract, given: Arguments) -> None:
         """A function has perhaps changed the object of a name that it was handed, or that a parameter holds, too."""
@@ -459,3 +493,7 @@ def _perhaps(left: Abstract, value: Abstract) -> Abstract:
         is_inference=value.is_inference | left.is_inference,
         cut=value.cut or left.cut,
     )
+
+
+REPLACED = TENSORS | {Kind.PLAIN, Kind.UNKNOWN}
+"""What a name holds no more that is bound anew: of models, and of what is in containers, more than the name is known."""
