@@ -72,6 +72,8 @@ _MODE_OF = tuple(GradMode(value) for value in range(8))
 _ANSWER_OF = tuple(Answer(value) for value in range(4))
 _RECORDS = tuple(_ANSWER_OF[(value & 1) | (2 if value & 6 else 0)] for value in range(8))
 _MODES = (GradMode.ON, GradMode.OFF, GradMode.INFERENCE)
+CERTAIN = frozenset(_MODES)
+"""One mode each: no other is possible."""
 
 
 @dataclass(frozen=True, slots=True)

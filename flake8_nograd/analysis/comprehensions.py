@@ -45,7 +45,7 @@ class Comprehensions:
         mode = context.state.mode
         place = context.place()
         target: cst.CompFor | None = node.for_in
-        first = True
+        first, switches = True, False
         targets: set[str] = set()
         whole = ""
         all_of: dict[str, str] = {}
@@ -56,6 +56,8 @@ class Comprehensions:
             targets.update(bound_by(target.target))
             if lazy and first:
                 context.state.mode = ANYTHING
+            context.goes_on_with([iterated])
+            switches = switches or iterated.switches
             first = False
             function = context.function()
             loop = Loop(
@@ -94,13 +96,20 @@ class Comprehensions:
         for collection, setting in put.items():
             if collection and setting is not None and not lazy:
                 put_all(context, collection, setting)
-        context.state.mode = mode
+        if lazy:
+            context.state.mode = mode
         kind = Kind.PARAMETERS if item.kind is Kind.PARAMETER else Kind.CONTAINER
         source = item.source if kind is Kind.CONTAINER or item.source == whole else ""
         runs = frozenset(each for each in item.forwards if lazy and _contains(node, each))
         made = Lazy(node, place, runs) if runs else None
         return Abstract(
-            kind=kind, item=item, forwards=item.forwards, source=source, lazy=made, identity=frozenset({node})
+            kind=kind,
+            item=item,
+            forwards=item.forwards,
+            source=source,
+            lazy=made,
+            identity=frozenset({node}),
+            switches=switches and lazy,
         )
 
     def _ran(self, node: cst.CSTNode, before: State, targets: set[str], *, certain: bool) -> None:

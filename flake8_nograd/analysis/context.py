@@ -9,9 +9,9 @@ import libcst as cst
 
 from .. import naming
 from ..facts import LEAVING, Evaluated, InferenceUse, Kind, LazyRun, Loss, Place, Purpose, Use
-from ..grad import KEEP, Answer, GradMode, Shift
+from ..grad import ANYTHING, KEEP, Answer, GradMode, Shift
 from .aspects import Aspect, Setting, setting_of
-from .knowledge import Caller, Def, FunctionKnowledge, Knowledge
+from .knowledge import GRAD, Caller, Def, FunctionKnowledge, Knowledge
 from .recorder import Recorder, Surroundings
 from .state import State
 from .value import UNKNOWN, Abstract, Definition, replace
@@ -34,7 +34,10 @@ class Context:
     def entry(self) -> GradMode:
         """The modes that the body of the function around may start in."""
         function = self.function()
-        return GradMode.ON if function is None else function.own.of(function.entry)
+        if function is None:
+            return GradMode.ON
+        said = next((GradMode(each.constant) for each in self.here.flags if each.path == GRAD), function.entry)
+        return function.own.of(said)
 
     def function(self) -> FunctionKnowledge | None:
         """What is known of the function around."""
@@ -128,6 +131,11 @@ class Context:
             mode = self.mode() if grad is None else grad
             self.recorder.write(LazyRun(lazy.node, lazy.made, lazy.forwards, node, mode))
 
+    def goes_on_with(self, values: Sequence[Abstract]) -> None:
+        """Iterators are gone on with: in which mode that leaves us, their generators decide."""
+        if any(each.switches for each in values):
+            self.state.mode = self.state.mode.then(ANYTHING)
+
     def marked(self, value: Abstract) -> Abstract:
         """A value that gets a name: of an inference tensor, with the block it was made in."""
         if value.is_inference is not Answer.YES or value.block is not None or self.mode() is not GradMode.INFERENCE:
@@ -164,7 +172,11 @@ class Context:
             before = learning.alters.get(position)
             learning.alters[position] = value if before is None else before | value
         for scope, name in dict.fromkeys((*learning.rebinds, *(known.rebinds if known is not None else ()))):
-            bound = None if by_finally or self.here.elsewhere.get(name, self.here.function) is not scope else names.get(name)
+            bound = (
+                None
+                if by_finally or self.here.elsewhere.get(name, self.here.function) is not scope
+                else names.get(name)
+            )
             met = learning.ends.get((scope, name), bound)
             learning.ends[scope, name] = bound | met if bound is not None and met is not None else None
         self._settings_into(learning, learning.puts)

@@ -35,16 +35,18 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """What a call says outright: a parameter that conditions ask of, or the mode of a model that they ask of."""
+    """What a call says outright: a parameter that conditions ask of, the mode of a model that they ask of, the mode."""
 
     path: str
-    """Of the parameter, or of the mode, seen from inside: ``train``, ``self.training``."""
+    """Of the parameter, or of the mode, seen from inside: ``train``, ``self.training``; or ``GRAD``."""
     kind: str
     """The name of its type: ``1 == True``, but they are two objects."""
     constant: bool | int | str | None
 
 
 Flags = tuple[Flag, ...]
+GRAD = "grad mode"
+"""What is no access path: the grad mode of the call, of a function that others call under another."""
 MOST_VARIANTS = 4
 """Ways of calling one function that are walked for themselves."""
 

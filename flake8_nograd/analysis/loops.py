@@ -56,6 +56,8 @@ class Loops:
         before, left = context.state.mode, len(self.unwinding.exits)
         switching = [each for each in generators if each.yields != KEEP == each.own]
         exhausted = None
+        if not switching:
+            context.goes_on_with([iterated])
         if switching:
             # It yields in another mode than it is called in; what it brings back where the loop is left, who knows.
             context.state.mode = before.then(ANYTHING)

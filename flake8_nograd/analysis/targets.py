@@ -82,6 +82,7 @@ class Targets:
                 else:
                     self.bind(name, value)
             case cst.Tuple(elements=elements) | cst.List(elements=elements):
+                self.context.goes_on_with([value])
                 parts = self.unpacked(target, value)
                 for element, part in zip(elements, parts, strict=True):
                     if isinstance(element, cst.StarredElement):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..facts import Evaluated
-from ..grad import Answer
+from ..grad import CERTAIN, Answer
 from . import model_state
 from .aspects import Aspect, Setting, root_of
 from .collected import Arguments
 from .conditions import MODE
 from .context import Context, as_handed_in
-from .knowledge import Flag, Flags, FunctionKnowledge
+from .knowledge import GRAD, Flag, Flags, FunctionKnowledge
 from .value import NONE, UNKNOWN, constant, replace
 
 
@@ -44,6 +44,10 @@ def _flags_of(
             if handed is not None and (handed.is_none or handed.constant is not None):
                 said = None if handed.is_none else handed.constant
                 found[path] = Flag(path, type(said).__name__, said)
+    modes, here = known.own.of(known.entry), context.mode()
+    if here in CERTAIN and modes not in CERTAIN:
+        # What it makes of the mode it is called under, this call finds, and no other caller's.
+        found[GRAD] = Flag(GRAD, "mode", here.value)
     return tuple(found[path] for path in sorted(found))
 
 
@@ -51,6 +55,8 @@ def take(context: Context, known: FunctionKnowledge, flags: Flags) -> None:
     """The function is entered by a call that says this."""
     context.here.flags = flags
     for each in flags:
+        if each.path == GRAD:
+            continue  # Of that, the context knows.
         if each.path.endswith(MODE):
             path = each.path.removesuffix(MODE)
             answer = Answer.YES if each.constant else Answer.NO

@@ -32,6 +32,13 @@ class BuiltinFunctions:
 
     def call(self, node: cst.Call, name: str, given: Arguments) -> Abstract:
         """Call a built-in function."""
+        if name not in PUTTING_OFF:
+            self.context.goes_on_with(given.positional)
+            return self._done(node, name, given)
+        result = self._done(node, name, given)
+        return replace(result, switches=True) if any(each.switches for each in given.positional) else result
+
+    def _done(self, node: cst.Call, name: str, given: Arguments) -> Abstract:
         context = self.context
         first = given.at(0)
         if name in ENDS:
@@ -151,3 +158,5 @@ def _functions(value: Abstract) -> list[Def]:
 
 ENDS = frozenset({"print", "float", "int", "bool", "str", "len", "repr", "format", "range", "any", "all"})
 COLLECTIONS = frozenset({Kind.CONTAINER, Kind.PARAMETERS, Kind.STATE})
+PUTTING_OFF = frozenset({"iter", "enumerate", "zip", "map", "filter"})
+"""Which give an iterator, and go on with what they are given only where that is gone on with."""

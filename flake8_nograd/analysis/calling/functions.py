@@ -101,7 +101,9 @@ class Functions:
         note_aliases(learned, bound, given)
         given = Arguments(list(given.positional), dict(given.keywords), given.starred, given.is_statement)
         if known is not None:
+            context.state.mode = outside.then(callee.shift or KEEP)
             known = as_called(context, known, bound, given, paths)
+            context.state.mode = outside
             self.left_behind(node, known, bound, given, paths, meets)
             if callee.kind is Kind.FUNCTION:
                 self._bound_by(node, known, bound, given)
@@ -123,7 +125,9 @@ class Functions:
         if known.returns is None or behind:
             # Who is derived from its class may run what it is handed.
             return Abstract(forwards=behind, made_under=context.mode(), made_at=node, identity=frozenset({node}))
-        return result_of(node, known.returns, bound, given, runs)
+        result = result_of(node, known.returns, bound, given, runs)
+        switches = known.own == KEEP and known.yields is not None and (known.yields, known.leaves) != (KEEP, KEEP)
+        return replace(result, switches=True) if switches else result
 
     def _hand_in(self, learned: FunctionKnowledge, bound: int, given: Arguments) -> None:
         """Let the callee know what its parameters hold; whom it hands a function to is seen there."""
@@ -496,4 +500,4 @@ def _perhaps(left: Abstract, value: Abstract) -> Abstract:
 
 
 REPLACED = TENSORS | {Kind.PLAIN, Kind.UNKNOWN}
-"""What a name holds no more that is bound anew: of models, and of what is in containers, more than the name is known."""
+"""What a name that is bound anew holds no more: of models, and of containers, more than the name is known."""
