@@ -152,9 +152,11 @@ def _belongs_to_caller(facts: FileFacts, each: Forward, uses: list[Use]) -> bool
     its_own = {Evaluated.HERE, Evaluated.CALLEE, Evaluated.CONSTRUCTOR}
     if function.guard is Guard.CALLERS and each.evaluated not in its_own and not each.place.loops:
         return True
-    if each.evaluated is Evaluated.NOT and function.guard is Guard.NOBODY:
+    if each.evaluated is Evaluated.NOT and function.guard is Guard.NOBODY and not _is_made_here(facts, each):
         # Another file puts the model in evaluation mode, and may turn gradients off there as well.
-        if any(has_no_graph(use) for use in uses) or _is_of_a_base_class(facts, each):
+        if any(has_no_graph(use) for use in uses) or (
+            _is_of_a_base_class(facts, each) and not _expects_a_graph(facts, each)
+        ):
             return True
     owner = _runs_itself(facts, each)
     if owner is None:
@@ -175,18 +177,29 @@ def _belongs_to_caller(facts: FileFacts, each: Forward, uses: list[Use]) -> bool
     )
 
 
+def _is_made_here(facts: FileFacts, each: Forward) -> bool:
+    """Whether the file binds its name to something, and so may make the model itself."""
+    return any(bound.target.label == each.model.label and bound.value.literal != "None" for bound in facts.assignments)
+
+
 def _is_of_a_base_class(facts: FileFacts, each: Forward) -> bool:
-    """Whether a method runs a model that nothing in the file makes: a base class of another file does."""
+    """Whether a method runs a model that its object has from a base class, which is in another file."""
     function = each.place.function
     return (
         function is not None
         and function.owner is not None
         and not {"builtins.object", *(each.name for each in facts.classes)}.issuperset(function.owner.bases)
         and each.model.label.startswith("self.")
-        and not any(
-            assignment.target.label == each.model.label and assignment.value.literal != "None"
-            for assignment in facts.assignments
-        )
+    )
+
+
+def _expects_a_graph(facts: FileFacts, each: Forward) -> bool:
+    """Whether the function, or the helper that it calls, cuts off what a model gives: it is taken to have a graph."""
+    return any(
+        use.callee in {"detach", "data"}
+        and use.value.forwards
+        and use.place.function in {each.place.function, each.via}
+        for use in facts.uses
     )
 
 
