@@ -45,6 +45,7 @@ from .wanting import (
     hooking_in,
     is_asked_for,
     is_handed_to_attack,
+    is_kept_apart,
     needs_gradients,
     run_differentiates,
     trains_on,
@@ -66,7 +67,7 @@ def needless(facts: FileFacts) -> tuple[Forward, ...]:
         and not asks_for_version(each.place)
         and not any(switch.enables is Answer.NO for switch in each.place.idle)
         and not each.enables
-        and each.anchor not in differentiated
+        and (each.anchor not in differentiated or is_kept_apart(facts, each))
         and each.frozen is not Answer.YES
         and each.inputs_require_grad is not Answer.YES
         and not _shared_with_training(each)

@@ -358,7 +358,11 @@ def sounds_like_running(name: str) -> bool:
 
 @cache
 def sounds_like_inferer(name: str) -> bool:
-    """``self.inferer``: an object of MONAI, which runs the model it is handed under the mode of its caller."""
+    """``self.inferer``: an object of MONAI, which runs the model it is handed under the mode of its caller.
+
+    So is ``self.inferer.run`` of others.
+    """
+    name = name.removesuffix(".run")
     return words_of(name)[-1:] == ("inferer",) and not sounds_like_class(name)
 
 

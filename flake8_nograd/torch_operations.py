@@ -135,6 +135,9 @@ TAKING_TENSORS: frozenset[str] = table("torchvision.utils.save_image torchvision
 """Functions that raise unless they are given tensors
 (https://docs.pytorch.org/vision/stable/_modules/torchvision/utils.html)."""
 
+REARRANGING: frozenset[str] = table("einops.rearrange einops.repeat einops.reduce")
+"""Functions of other packages that reshape their first argument, or add up parts of it: perhaps a view of it."""
+
 _DIFFERENTIABLE_OR_SAME = DIFFERENTIABLE_FUNCTIONS | MAYBE_VIEW_FUNCTIONS
 _DIFFERENTIABLE_MODULES = ("torch.nn.functional.", "torch.special.", "torch.linalg.", "torch.fft.")
 NOT_DIFFERENTIABLE_WITHIN: frozenset[str] = table("""

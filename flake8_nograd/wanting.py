@@ -11,6 +11,7 @@ from .facts import (
     Call,
     Condition,
     Differentiation,
+    Evaluated,
     FileFacts,
     Form,
     Forward,
@@ -60,6 +61,30 @@ def asks_for_version(place: Place) -> bool:
 def differentiated_passes(facts: FileFacts) -> set[Anchor]:
     """The forward passes whose results somebody goes back through."""
     return {anchor for use in facts.uses if use.purpose is Purpose.GRADIENT for anchor in use.value.forwards}
+
+
+def is_kept_apart(facts: FileFacts, each: Forward) -> bool:
+    """Whether only another function goes back through the attribute that keeps what an evaluation gives.
+
+    It has a forward pass of its own behind that: ``self.output`` of a training step, and that of ``test``, which puts
+    its model in evaluation mode.
+    """
+    function = each.place.function
+    if each.evaluated is not Evaluated.HERE or each.training is not Answer.NO or function is None:
+        return False
+    here = [use for use in facts.uses if each.anchor in use.value.forwards and use.place.function is function]
+    gradients = [use for use in facts.uses if use.purpose is Purpose.GRADIENT and each.anchor in use.value.forwards]
+    passes = {run.anchor: run.place.function for run in facts.forwards}
+    return (
+        naming.sounds_like_evaluation(function.name)
+        and any(use.purpose is Purpose.STORED for use in here)
+        and all(use.purpose not in {Purpose.RETURNED, Purpose.YIELDED} for use in here)
+        and all(
+            use.place.function is not function
+            and any(passes.get(anchor) is use.place.function for anchor in use.value.forwards)
+            for use in gradients
+        )
+    )
 
 
 def asks_for_gradients_of_others(facts: FileFacts, function: Function) -> bool:

@@ -21,7 +21,8 @@ PAIR = ("values", "indices")
 """The items of what ``x.max(1)`` and ``x.topk(5)`` give, by name."""
 PLAIN_ATTRIBUTES = frozenset(
     {"shape", "dtype", "device", "ndim", "requires_grad", "is_leaf", "grad_fn", "is_cuda", "layout", "__name__"}
-)
+) | {"padding_idx", "num_embeddings", "embedding_dim", "in_features", "out_features"}
+"""Of tensors, and of layers: numbers, flags and the like."""
 
 
 @dataclass(slots=True)

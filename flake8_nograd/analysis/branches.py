@@ -104,9 +104,10 @@ class Branches:
         """``isinstance(m, nn.Linear)``: where the test holds, ``m`` is a module; of ``torch.Tensor``, it is none."""
         names = self.context.state.names
         for name in self._held_where(test, torch_classes.is_model_class):
-            value = names.get(name, NONE)
+            value = names.get(name, lookup.held_by_object(self.context, name) if "." in name else NONE)
             if value.kind in {Kind.UNKNOWN, Kind.DATA} and not value.is_none and not value.definitions:
-                names[name] = replace(value, kind=Kind.MODEL, requires_grad=Answer.UNKNOWN)
+                module = replace(value, kind=Kind.MODEL, label=name, requires_grad=Answer.UNKNOWN)
+                self.context.state.hold(name, module, value)
         for name in self._held_where(test, torch_classes.TENSOR_CLASSES.__contains__):
             if name in names and lookup.variable(self.context, name).kind is Kind.MODEL:
                 names[name] = replace(names[name], kind=Kind.TENSOR, requires_grad=Answer.UNKNOWN)
@@ -119,11 +120,12 @@ class Branches:
             case cst.BooleanOperation(left=left, right=right):
                 return self._held_where(left, is_of) & self._held_where(right, is_of)
             case cst.Call(
-                func=cst.Name(value="isinstance"), args=[cst.Arg(value=cst.Name(value=name)), cst.Arg(value=classes)]
+                func=cst.Name(value="isinstance"),
+                args=[cst.Arg(value=cst.Name() | cst.Attribute() as held), cst.Arg(value=classes)],
             ):
                 several = [each.value for each in classes.elements] if isinstance(classes, cst.Tuple) else [classes]
                 if several and all(is_of(self.bindings.before(each).api) for each in several):
-                    return frozenset({name})
+                    return frozenset({path_of(held)} - {""})
         return frozenset()
 
     def match(self, node: cst.Match) -> None:

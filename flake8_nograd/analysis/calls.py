@@ -76,7 +76,7 @@ class Calls:
             return replace(callee, kind=Kind.FUNCTION, definitions=())
         if callee.kind is Kind.FUNCTION and callee.shift is not None:
             return self._shifted(node, callee, callee.shift, given)
-        if callee.kind is Kind.MODEL or self._is_module_of_another_file(callee):
+        if callee.kind is Kind.MODEL or lookup.is_module_of_another_file(context, callee):
             return self.models.forward(node, callee, "__call__", given)
         if callee.kind is Kind.CRITERION:
             self.rows.handed_on(node, callee.label, given, known=True)
@@ -94,24 +94,6 @@ class Calls:
             first, *others = (self.library.call(node, each, given) for each in sorted(callee.either))
             return reduce(or_, others, first)
         return self._unknown(node, callee, given)
-
-    def _is_module_of_another_file(self, callee: Abstract) -> bool:
-        """Whether an object is called whose class is a module by a base in another file.
-
-        It has a ``forward``, which nothing in the file calls, or puts itself in a mode.
-        """
-        context = self.context
-        if callee.kind is not Kind.INSTANCE:
-            return False
-        for each in callee.definitions:
-            known = context.known.classes.get(each) if isinstance(each, cst.ClassDef) else None
-            if known is None or lookup.method(context, known.node, "__call__") is not None:
-                continue
-            if callee.label == "self" and "self" in known.retrains:
-                return True
-            if lookup.method(context, known.node, "forward") is not None and known.has_a_base_elsewhere():
-                return True
-        return False
 
     def _shifted(self, node: cst.Call, callee: Abstract, shift: Shift, given: Arguments) -> Abstract:
         """Call what a switch was wrapped around: ``torch.enable_grad()(closure)()``."""

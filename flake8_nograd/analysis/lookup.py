@@ -196,6 +196,22 @@ def methods(context: Context, held: Abstract, name: str) -> list[cst.FunctionDef
     return [each for each in found if each is not None]
 
 
+def is_module_of_another_file(context: Context, held: Abstract) -> bool:
+    """Whether the class of an object is a module by a base in another file.
+
+    It has a ``forward``, which nothing in the file calls, or puts itself in a mode.
+    """
+    for each in held.definitions if held.kind is Kind.INSTANCE else ():
+        known = context.known.classes.get(each) if isinstance(each, cst.ClassDef) else None
+        if known is None or method(context, known.node, "__call__") is not None:
+            continue
+        if held.label == "self" and "self" in known.retrains:
+            return True
+        if method(context, known.node, "forward") is not None and known.has_a_base_elsewhere():
+            return True
+    return False
+
+
 def attribute(context: Context, owner: cst.ClassDef, name: str) -> Abstract | None:
     """What an attribute of a class's objects is ever bound to; in the first walk, so far."""
     found = context.known.attribute(owner, name) or context.learned.attribute(owner, name)

@@ -87,6 +87,10 @@ class Library:
                 context.use(each, node, Purpose.VALUE, callee=name)
                 context.escapes(each)
             return PLAIN
+        first = given.at(0)
+        if name in torch_operations.REARRANGING and first is not None and first.kind is not Kind.CONTAINER:
+            nothing = Arguments([], {})
+            return PLAIN if first.kind is Kind.PLAIN else self.tensors.method(node, first, "reshape", nothing)
         perhaps_switches = naming.sounds_like_no_grad(last) and last not in context.known.beside_switches
         if perhaps_switches and name not in torch_api.RUNNING_FUNCTIONS:
             return Abstract(

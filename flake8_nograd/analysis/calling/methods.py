@@ -9,7 +9,7 @@ import libcst as cst
 from ... import naming, torch_api, torch_classes
 from ...facts import Kind, Purpose
 from ...grad import ANYTHING, ENABLE_GRAD, KEEP, Answer, GradMode
-from .. import model_state
+from .. import lookup, model_state
 from ..collected import Arguments, tupled
 from ..context import Context
 from ..switching import changed
@@ -45,6 +45,8 @@ class Methods:
         special = self._protocol(node, receiver, name, given)
         if special is not None:
             return special
+        if name == "forward" and lookup.is_module_of_another_file(context, receiver):
+            return self.models.forward(node, receiver, name, given)
         if receiver.kind is Kind.MODEL:
             return self.models.method(node, receiver, name, given)
         if receiver.kind in {Kind.CONTAINER, Kind.STATE, Kind.PARAMETERS, Kind.PLAIN}:
