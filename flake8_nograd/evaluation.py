@@ -416,8 +416,7 @@ def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         return False
     if each.evaluated is Evaluated.CONSTRUCTOR:
         # A model that its owner put in eval mode may be a feature extractor that gradients pass through.
-        looked_at = bool(uses) and all(use.purpose is Purpose.VALUE for use in uses)
-        if not looked_at and (function is None or not naming.sounds_like_evaluation(function.name)):
+        if not _gives_values(facts, uses) and (function is None or not naming.sounds_like_evaluation(function.name)):
             return False
     if needs_gradients(facts, each, uses) or _tries_out(facts, each, uses):
         return False
@@ -435,6 +434,12 @@ def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         if not is_pass(each) and not any(is_tensor(use) for use in uses):
             return False
     return not any(hands_on_a_loss(each, use) or is_handed_to_attack(use) or trains_on(use) for use in uses)
+
+
+def _gives_values(facts: FileFacts, uses: list[Use]) -> bool:
+    """Whether numbers are all that is made of a result, if need be by functions of other files, where nobody trains."""
+    purposes = {use.purpose for use in uses}
+    return purposes == {Purpose.VALUE} or (purposes == {Purpose.VALUE, Purpose.CALL} and not facts.backwards)
 
 
 def _is_tried_in_its_mode(each: Forward, uses: list[Use]) -> bool:

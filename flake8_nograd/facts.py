@@ -361,7 +361,10 @@ class Evaluated(Enum):
     CALLER = "by every caller"
     MODULE_LEVEL = "at module level"
     CONSTRUCTOR = "in __init__"
-    """Training mode: in that of ``nn.Module``, nothing has switched it since. Evaluation mode: in its own."""
+    """Or by the one method that makes it, ``load``.
+
+    Training mode: in that of ``nn.Module``, nothing has switched it since. Evaluation mode: in its own.
+    """
     CALLEE = "by a function that is called here"
     NOT = "not known"
 

@@ -8,6 +8,7 @@ import libcst as cst
 
 from ..facts import Form, Kind
 from ..grad import KEEP
+from .aspects import Aspect, root_of
 from .binding import Bindings
 from .context import Context
 from .entering import framework_mode, is_step_of_base, parameters_of
@@ -107,14 +108,25 @@ class Definitions:
         return known
 
     def learn_class(self, deferred: Deferred) -> None:
-        """What ``__init__`` leaves the models of ``self`` in."""
+        """What ``__init__`` leaves the models of ``self`` in; or another method, those that it binds."""
         owner, node = deferred.owner, deferred.node
-        if owner is None or not isinstance(node, cst.FunctionDef) or node.name.value != "__init__":
+        if owner is None or not isinstance(node, cst.FunctionDef):
             return
-        self.context.learned.classes[owner].settings = {
+        learned = self.context.learned.classes[owner]
+        left = {
             aspect: {path: setting for path, setting in table.items() if path.startswith("self.")}
             for aspect, table in self.context.state.settings.items()
         }
+        if node.name.value == "__init__":
+            learned.settings = left
+            return
+        made = {
+            path: setting
+            for path, setting in left[Aspect.TRAINING].items()
+            if node in learned.makers.get(root_of(path.removeprefix("self.")), ())
+        }
+        if made:
+            learned.left[node] = made
 
     def _base_names(self, base: Abstract) -> list[str]:
         names = [base.api] if base.api else []

@@ -148,6 +148,9 @@ def _settings(context: Context, node: Def, owner: cst.ClassDef | None, known: Fu
                 continue
             if not any(path == other or is_part(path, other) for other in table):
                 table[path] = Setting(setting.answer, Evaluated.CONSTRUCTOR)
+    for maker, path, setting in constructed.loaded():
+        if maker is not node and setting.answer is Answer.NO:
+            state.settings[Aspect.TRAINING].setdefault(path, Setting(setting.answer, Evaluated.CONSTRUCTOR))
     _of_strangers(context, node, owner, known)
 
 

@@ -9,7 +9,7 @@ import libcst as cst
 
 from ..facts import Anchor, Class, Condition, Function, Guard, Kind, Role
 from ..grad import KEEP, Answer, GradMode, Shift
-from .aspects import Aspect, ModelSettings, Setting, no_settings
+from .aspects import Aspect, ModelSettings, Setting, is_part, no_settings, root_of
 from .collected import filled
 from .value import Abstract, Definition, replace
 
@@ -241,9 +241,22 @@ class ClassKnowledge:
     """What others put the models in that an attribute keeps."""
     made_under: GradMode = GradMode.NEVER
     """The modes that objects are made under."""
-    retrains: set[str] = field(default_factory=set)
-    """Paths of ``self`` that some other method puts in a mode."""
+    retrains: dict[str, set[Def]] = field(default_factory=dict)
+    """Paths of ``self`` that methods beside ``__init__`` put in a mode, and which do."""
+    makers: dict[str, set[Def | None]] = field(default_factory=dict)
+    """Attributes of ``self``, and the methods that bind them to something: ``self.model = None`` is nothing."""
+    left: dict[Def, dict[str, Setting]] = field(default_factory=dict)
+    """Which modes such methods leave what they bind in."""
     row: Class | None = None
+
+    def loaded(self) -> Iterator[tuple[Def, str, Setting]]:
+        """The models that one method makes, which it alone puts in a mode: ``load``, whenever it is called."""
+        for maker, table in self.left.items():
+            for path, setting in table.items():
+                switching = [self.retrains[whole] for whole in self.retrains if is_part(f"{path}.", whole)]
+                attribute = root_of(path.removeprefix("self."))
+                if self.makers.get(attribute) == {maker} and all(each == {maker} for each in switching):
+                    yield maker, path, setting
 
     def has_a_base_elsewhere(self) -> bool:
         """Whether it is derived from a class that is not in the file, and is no mere protocol."""

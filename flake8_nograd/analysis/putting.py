@@ -186,8 +186,8 @@ def mark(context: Context, aspect: Aspect, path: str, answer: Answer, where: Eva
     owner = context.here.owner
     if owner is not None and path.split(".")[0] == "self":
         function = context.here.function
-        if not (isinstance(function, cst.FunctionDef) and function.name.value == "__init__"):
-            context.learned.classes[owner].retrains.add(path)
+        if function is not None and not (isinstance(function, cst.FunctionDef) and function.name.value == "__init__"):
+            context.learned.classes[owner].retrains.setdefault(path, set()).add(function)
 
 
 def note(context: Context, aspect: Aspect, path: str, answer: Answer, where: Evaluated) -> None:

@@ -123,6 +123,8 @@ class Targets:
         owner = context.here.owner
         if root == "self" and owner is not None and "." not in rest:
             attributes = context.learned.classes[owner].attributes
+            if not value.is_none:
+                context.learned.classes[owner].makers.setdefault(rest, set()).add(context.here.function)
             learning = context.learning()
             if learning is not None and value.parameter is not None:
                 places = learning.keeps.get(value.parameter, frozenset())
