@@ -16,7 +16,7 @@ from .putting import put_all, takes_mode_of, went_through
 from .reading import bound_by, elements_of
 from .state import State
 from .targets import Targets
-from .value import Abstract, Lazy, holds_models, in_turn
+from .value import Abstract, Definition, Lazy, holds_models, in_turn
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class Comprehensions:
         mode = context.state.mode
         place = context.place()
         target: cst.CompFor | None = node.for_in
-        first, switches = True, False
+        first, draws = True, frozenset[Definition]()
         targets: set[str] = set()
         whole = ""
         all_of: dict[str, str] = {}
@@ -57,7 +57,7 @@ class Comprehensions:
             if lazy and first:
                 context.state.mode = ANYTHING
             context.goes_on_with([iterated])
-            switches = switches or iterated.switches
+            draws |= iterated.draws
             first = False
             function = context.function()
             loop = Loop(
@@ -109,7 +109,7 @@ class Comprehensions:
             source=source,
             lazy=made,
             identity=frozenset({node}),
-            switches=switches and lazy,
+            draws=draws if lazy else frozenset(),
         )
 
     def _ran(self, node: cst.CSTNode, before: State, targets: set[str], *, certain: bool) -> None:

@@ -132,9 +132,12 @@ class Context:
             self.recorder.write(LazyRun(lazy.node, lazy.made, lazy.forwards, node, mode))
 
     def goes_on_with(self, values: Sequence[Abstract]) -> None:
-        """Iterators are gone on with: in which mode that leaves us, their generators decide."""
-        if any(each.switches for each in values):
-            self.state.mode = self.state.mode.then(ANYTHING)
+        """Iterators are gone on with: their generators run in the mode here, and decide in which they leave us."""
+        for each in (draw for value in values for draw in value.draws if not isinstance(draw, cst.ClassDef)):
+            self.called(each)
+            known = self.known.functions.get(each)
+            if known is not None and known.own == KEEP and not known.leaves == KEEP == known.yields:
+                self.state.mode = self.state.mode.then(ANYTHING)
 
     def marked(self, value: Abstract) -> Abstract:
         """A value that gets a name: of an inference tensor, with the block it was made in."""

@@ -126,8 +126,8 @@ class Abstract(NamedTuple):
     puts: frozenset[Put] = frozenset()
     """Of a context manager."""
     is_all_cut: bool = False
-    switches: bool = False
-    """Of an iterator: whether going on with it may leave another grad mode behind, as a generator of the file does."""
+    draws: frozenset[Definition] = frozenset()
+    """Of an iterator: the generators of the file that run where it is gone on with."""
     is_perhaps_foreign: bool = False
     """Of a model: whether its class may be another than those of the file that it may be of."""
 
@@ -182,6 +182,7 @@ class Abstract(NamedTuple):
             self.frozen.is_set,
             self.shift,
             self.definitions,
+            self.draws,
             [each.gist() for each in parts],
         )
 
@@ -262,7 +263,7 @@ class Abstract(NamedTuple):
             is_all_cut=self.is_all_cut and other.is_all_cut,
             lazy=self.lazy if self.lazy and other.lazy and self.lazy.node is other.lazy.node else None,
             puts=_either_puts(self.puts, other.puts),
-            switches=self.switches or other.switches,
+            draws=self.draws | other.draws,
             is_perhaps_foreign=_is_perhaps_foreign(self, other),
         )
 

@@ -15,7 +15,7 @@ from .. import model_state
 from ..collected import Arguments, forwards_of, tupled
 from ..context import Context
 from ..knowledge import Def
-from ..value import PLAIN, UNKNOWN, Abstract, Lazy, computed, nameless, replace, some_of
+from ..value import PLAIN, UNKNOWN, Abstract, Definition, Lazy, computed, nameless, replace, some_of
 from .containers import Containers
 from .gradients import Gradients
 from .rows import Rows
@@ -36,7 +36,8 @@ class BuiltinFunctions:
             self.context.goes_on_with(given.positional)
             return self._done(node, name, given)
         result = self._done(node, name, given)
-        return replace(result, switches=True) if any(each.switches for each in given.positional) else result
+        draws = frozenset[Definition]().union(*(each.draws for each in given.positional))
+        return replace(result, draws=draws) if draws else result
 
     def _done(self, node: cst.Call, name: str, given: Arguments) -> Abstract:
         context = self.context

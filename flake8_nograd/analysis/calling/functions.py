@@ -126,8 +126,7 @@ class Functions:
             # Who is derived from its class may run what it is handed.
             return Abstract(forwards=behind, made_under=context.mode(), made_at=node, identity=frozenset({node}))
         result = result_of(node, known.returns, bound, given, runs)
-        switches = known.own == KEEP and known.yields is not None and (known.yields, known.leaves) != (KEEP, KEEP)
-        return replace(result, switches=True) if switches else result
+        return replace(result, draws=frozenset({definition})) if known.yields is not None else result
 
     def _hand_in(self, learned: FunctionKnowledge, bound: int, given: Arguments) -> None:
         """Let the callee know what its parameters hold; whom it hands a function to is seen there."""
