@@ -477,12 +477,16 @@ def detached(node: cst.CSTNode, how: Loss, value: Abstract, mode: GradMode) -> A
             inference = Answer.YES
         elif not mode & GradMode.INFERENCE:
             inference = Answer.NO
+    held = value.cut if value.requires_grad is Answer.NO else None
+    if held is not None and held.how in NO_GRAD_CUTS and not _is_surely_cut(value, held):
+        # Where ways have met, perhaps; by this in any case.
+        held = None
     return Abstract(
         kind=Kind.TENSOR,
         requires_grad=Answer.NO,
         is_leaf=Answer.YES,
         is_inference=inference,
-        cut=value.cut if value.requires_grad is Answer.NO and value.cut and how in KEEPING else Cut(how, node),
+        cut=held if held is not None and how in KEEPING else Cut(how, node),
         made_under=mode,
         made_at=node,
         identity=frozenset({node}),
