@@ -8,12 +8,19 @@ from __future__ import annotations
 from functools import lru_cache
 
 from . import naming, torch_api
-from .facts import LEAVING, Class, Evaluated, FileFacts, Form, Forward, Function, Guard, Kind, Loop, Purpose, Role, Use
-from .grad import Answer, GradMode
+from .facts import LEAVING, Evaluated, FileFacts, Forward, Function, Kind, Purpose, Use
+from .grad import Answer
+from .responsible import (
+    MODULE_OWNERS,
+    belongs_to_caller,
+    is_chosen_by_callers,
+    is_left_out,
+    is_named_for_it,
+    runs_itself,
+)
 from .results import (
     ENDS,
     ends_in_values,
-    goes_through_loader,
     gone_through,
     has_no_graph,
     is_called,
@@ -33,11 +40,9 @@ from .results import (
 from .wanting import (
     asks_for_gradients_of_others,
     asks_for_version,
-    attacks_in,
     callees_of_asking,
     callees_of_differentiating,
     differentiated_passes,
-    differentiates,
     differentiates_in_hooks,
     differentiating,
     functions_run_by,
@@ -51,8 +56,6 @@ from .wanting import (
     trains_on,
 )
 
-MODULE_OWNERS = frozenset({Role.MODULE, Role.LIGHTNING})
-
 
 @lru_cache(maxsize=1)  # of the file at hand
 def needless(facts: FileFacts) -> tuple[Forward, ...]:
@@ -62,7 +65,7 @@ def needless(facts: FileFacts) -> tuple[Forward, ...]:
     found = [
         each
         for each in facts.forwards
-        if (records(each) or _is_presumed_to_record(each))
+        if (each.records or _is_presumed_to_record(each))
         and not is_asked_for(facts, each.place)
         and not asks_for_version(each.place)
         and not any(switch.enables is Answer.NO for switch in each.place.idle)
@@ -71,11 +74,11 @@ def needless(facts: FileFacts) -> tuple[Forward, ...]:
         and each.frozen is not Answer.YES
         and each.inputs_require_grad is not Answer.YES
         and not _shared_with_training(each)
-        and not _is_left_out(facts, each)
-        and not _belongs_to_caller(facts, each, uses.get(each.anchor, []))
+        and not is_left_out(facts, each)
+        and not belongs_to_caller(facts, each, uses.get(each.anchor, []))
         and _evaluates(facts, each, uses.get(each.anchor, []))
-        and not _is_chosen_by_callers(facts, each.place.function)
-        and not _is_chosen_by_callers(facts, each.via)
+        and not is_chosen_by_callers(facts, each.place.function)
+        and not is_chosen_by_callers(facts, each.via)
     ]
     if found and differentiates_in_hooks(facts):
         return ()
@@ -110,13 +113,6 @@ def _is_called_for_evaluation(facts: FileFacts, each: Forward, found: list[Forwa
     )
 
 
-def records(each: Forward) -> bool:
-    """Whether a graph is recorded, whoever calls."""
-    if each.graph is Answer.NO:
-        return False
-    return each.place.grad is GradMode.ON or each.place.on_for_some_caller
-
-
 def _is_presumed_to_record(each: Forward) -> bool:
     """Whether a function that is handed on, and leaves gradients as they are, puts the model in evaluation mode."""
     return (
@@ -135,156 +131,6 @@ def _shared_with_training(each: Forward) -> bool:
 
 
 FLAGS = frozenset({"phase", "mode", "split", "stage", "optimizer", "is_train", "training", "train", "opt", "backward"})
-
-
-def _is_left_out(facts: FileFacts, each: Forward) -> bool:
-    """Whether a helper runs it that turns gradients off for other parts of itself, as a flag says: this keeps them."""
-    return each.via is not None and any(
-        switch.function is each.via and switch.form is Form.WITH and switch.enables is Answer.UNKNOWN
-        for switch in facts.switches
-    )
-
-
-def _belongs_to_caller(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
-    """Whether the helper that holds the call is not what is wrong: its callers are judged."""
-    function = each.place.function
-    if function is None:
-        return False
-    its_own = {Evaluated.HERE, Evaluated.CALLEE, Evaluated.CONSTRUCTOR}
-    if function.guard is Guard.CALLERS and each.evaluated not in its_own and not each.place.loops:
-        return True
-    if each.evaluated is Evaluated.NOT and function.guard is Guard.NOBODY and not _is_made_here(facts, each):
-        # Another file puts the model in evaluation mode, and may turn gradients off there as well.
-        if any(has_no_graph(use) for use in uses) or (
-            _is_of_a_base_class(facts, each) and not _expects_a_graph(facts, each)
-        ):
-            return True
-    owner = _runs_itself(facts, each)
-    if owner is None:
-        return each.evaluated is Evaluated.NOT and _is_perhaps_a_module(facts, each)
-    if each.evaluated is not Evaluated.HERE:
-        return not (over_evaluation_data(each) and _trains_itself(facts, owner))
-    if function.name == "__init__":
-        return False
-    if any(has_no_graph(use) for use in uses):
-        return True
-    over_loader = any(goes_through_loader(loop) for loop in each.place.loops)
-    return not (
-        over_loader
-        or _trains_itself(facts, owner)
-        or _resumes_training(facts, each)
-        or _switches_itself(facts, each)
-        or _is_named_for_it(function)
-    )
-
-
-def _is_made_here(facts: FileFacts, each: Forward) -> bool:
-    """Whether the file binds its name to something, and so may make the model itself."""
-    return any(bound.target.label == each.model.label and bound.value.literal != "None" for bound in facts.assignments)
-
-
-def _is_of_a_base_class(facts: FileFacts, each: Forward) -> bool:
-    """Whether a method runs a model that its object has from a base class, which is in another file."""
-    function = each.place.function
-    return (
-        function is not None
-        and function.owner is not None
-        and not {"builtins.object", *(each.name for each in facts.classes)}.issuperset(function.owner.bases)
-        and each.model.label.startswith("self.")
-    )
-
-
-def _expects_a_graph(facts: FileFacts, each: Forward) -> bool:
-    """Whether the function, or the helper that it calls, cuts off what a model gives: it is taken to have a graph."""
-    return any(
-        use.callee in {"detach", "data"}
-        and use.value.forwards
-        and use.place.function in {each.place.function, each.via}
-        for use in facts.uses
-    )
-
-
-def _is_chosen_by_callers(facts: FileFacts, function: Function | None) -> bool:
-    """Whether every caller with gradients on calls it without them too, as a condition decides: that is meant."""
-    if function is None or function.guard is not Guard.CALLERS:
-        return False
-    calls = [call.place for call in facts.calls if call.function is function]
-    wanted = [place for place in calls if place.grad & GradMode.ON]
-    return bool(wanted) and all(
-        place.tests
-        and any(
-            other.function is place.function
-            and other.tests == place.tests
-            and any(switch.enables is Answer.NO for switch in other.switches)
-            for other in calls
-        )
-        for place in wanted
-    )
-
-
-def _runs_itself(facts: FileFacts, each: Forward) -> Class | None:
-    """The module whose own method runs it or a part of it."""
-    function = each.place.function
-    while function is not None and function.parent is not None:
-        function = function.parent
-    owner = None if function is None else function.owner
-    if owner is None or each.model.label.split(".")[0] != "self":
-        return None
-    return owner if owner.role in MODULE_OWNERS or _says_it_is_a_module(facts, owner) else None
-
-
-def _says_it_is_a_module(facts: FileFacts, owner: Class) -> bool:
-    """``self.eval()`` in a class whose base is not in the file."""
-    return bool(owner.bases) and any(
-        each.model.label == "self" and each.place.function is not None and each.place.function.owner is owner
-        for each in facts.mode_switches
-    )
-
-
-def _is_perhaps_a_module(facts: FileFacts, each: Forward) -> bool:
-    """Whether the method of a class that runs it has a ``forward`` beside it, and the base class is in another file."""
-    owner = None if each.place.function is None else each.place.function.owner
-    return (
-        owner is not None
-        and bool(owner.bases)
-        and each.model.label.startswith("self.")
-        and any(function.owner is owner and function.name == "forward" for function in facts.functions)
-    )
-
-
-def _trains_itself(facts: FileFacts, owner: Class) -> bool:
-    """Whether a method of the module goes back through a loss: it decides about gradients itself, not its callers."""
-    return any(each.place.function is not None and each.place.function.owner is owner for each in facts.backwards)
-
-
-def _switches_itself(facts: FileFacts, each: Forward) -> bool:
-    """Whether the whole module puts itself in evaluation mode, ``self.eval()``, where it is run: it does not train."""
-    return any(
-        switch.place.function is each.place.function
-        and switch.training is Answer.NO
-        and switch.model.label == each.model.label.split(".")[0]
-        for switch in facts.mode_switches
-    )
-
-
-def _is_named_for_it(function: Function) -> bool:
-    """Whether a method that others may call evaluates, by its name: the part in evaluation mode is not frozen."""
-    named = naming.says_evaluation(function.name) or naming.sounds_like_predicting(function.name)
-    return named and not function.is_private
-
-
-def _resumes_training(facts: FileFacts, each: Forward) -> bool:
-    """Whether the function puts the model, or the whole it is a part of, back in training mode afterwards.
-
-    Or in the mode that it was in: ``self.net.train(was_training)``.
-    """
-    path = each.model.label + "."
-    switches = [
-        switch.training
-        for switch in facts.mode_switches
-        if switch.place.function is each.place.function and path.startswith(f"{switch.model.label}.")
-    ]
-    return bool(switches) and switches[-1] is not Answer.NO
 
 
 def _evaluates(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
@@ -458,8 +304,8 @@ def _gives_predictions(facts: FileFacts, each: Forward, uses: list[Use]) -> bool
     named = naming.sounds_like_evaluation(function.name)
     if each.evaluated is not Evaluated.HERE:
         # Who calls a private method, perhaps from a base class in another file, is judged instead.
-        return named and not function.is_private and _runs_itself(facts, each) is None
-    if _runs_itself(facts, each) is not None and not _is_named_for_it(function):
+        return named and not function.is_private and runs_itself(facts, each) is None
+    if runs_itself(facts, each) is not None and not is_named_for_it(function):
         return False
     if function.is_filled_in:
         return naming.says_evaluation(function.name)
@@ -471,7 +317,7 @@ def _gives_predictions(facts: FileFacts, each: Forward, uses: list[Use]) -> bool
         and any(switch.place.function is function and switch.training is Answer.NO for switch in facts.mode_switches)
         and function.parent is None
         and not function.is_private
-        and (_runs_itself(facts, each) is None or naming.sounds_like_encoding(function.name))
+        and (runs_itself(facts, each) is None or naming.sounds_like_encoding(function.name))
         and not naming.sounds_like_forward(function.name)
         and not naming.sounds_like_attack(function.name)
         and not naming.sounds_like_training(function.name)
@@ -513,52 +359,3 @@ def _tries_out(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
     return each.invented and all(
         use.purpose is Purpose.VALUE and use.callee not in {"cpu", "numpy", "detach", "data"} for use in uses
     )
-
-
-def evaluation_loop(facts: FileFacts, each: Forward, needless_ones: tuple[Forward, ...]) -> Loop | None:
-    """The outermost loop around a call in which nothing trains, and in which the model stays in evaluation mode."""
-    chosen: Loop | None = None
-    for loop in reversed(each.place.loops):
-        if _trains(facts, loop, needless_ones) or _switches_inside(facts, loop):
-            break
-        chosen = loop
-    return chosen
-
-
-def _trains(facts: FileFacts, loop: Loop, evaluated: tuple[Forward, ...]) -> bool:
-    if any(loop in each.place.loops for each in facts.backwards):
-        return True
-    if any(
-        loop in each.place.loops and each.api == ".step" and each.receiver.kind in {Kind.OPTIMIZER, Kind.SCALER}
-        for each in facts.calls
-    ):
-        return True
-    if any(loop in each.place.loops for each in attacks_in(facts, loop.function)):
-        return True
-    if any(loop in each.place.loops and trains_on(each) for each in facts.uses):
-        return True
-    trained = [
-        each
-        for each in facts.forwards
-        if loop in each.place.loops
-        and each not in evaluated
-        and each.training is not Answer.NO
-        and not naming.sounds_like_criterion(each.model.label)
-        and not is_scored(facts, each)
-    ]
-    return any(records(each) and each.frozen is not Answer.YES for each in trained) or any(
-        loop in call.place.loops
-        and (naming.mentions_training(call.api.rsplit(".", 1)[-1]) or differentiates(facts, call))
-        for call in facts.calls
-    )
-
-
-def is_scored(facts: FileFacts, each: Forward) -> bool:
-    """Whether nothing but numbers is made of what a model gives, which nobody has put in training mode."""
-    uses = uses_of_passes(facts).get(each.anchor, [])
-    return each.training is Answer.UNKNOWN and bool(uses) and all(use.purpose is Purpose.VALUE for use in uses)
-
-
-def _switches_inside(facts: FileFacts, loop: Loop) -> bool:
-    """Whether the loop holds the switch into training mode as well: an epoch loop."""
-    return any(loop in each.place.loops and each.training is not Answer.NO for each in facts.mode_switches)

@@ -399,6 +399,11 @@ class Forward:
     runs: tuple[Function, ...] = ()
     """What the model's class, or each of those it may be of, has for it in this file: its ``forward``."""
 
+    @property
+    def records(self) -> bool:
+        """Whether a graph is recorded, whoever calls."""
+        return self.graph is not Answer.NO and (self.place.grad is GradMode.ON or self.place.on_for_some_caller)
+
 
 class Purpose(Enum):
     """What becomes of the result of a forward pass."""

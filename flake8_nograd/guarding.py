@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from . import naming, torch_api
 from .edits import NO_GRAD, Decorate, Edit, Fix, Wrap
-from .evaluation import needless, records
+from .evaluation import needless
 from .facts import Anchor, FileFacts, Form, Forward, Function, Kind, Loop, Purpose
 from .grad import Answer
 from .safety import Region, adds_to_another, is_inside, is_safe
@@ -68,7 +68,7 @@ def _only_evaluates(facts: FileFacts, function: Function) -> bool:
         return False
     evaluated = set(needless(facts))
     return all(
-        each in evaluated or each.training is Answer.NO or not records(each) or each.frozen is Answer.YES
+        each in evaluated or each.training is Answer.NO or not each.records or each.frozen is Answer.YES
         for each in facts.forwards
         if each.place.function in inner
     )

@@ -86,7 +86,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..evaluation import evaluation_loop, needless
+from ..evaluation import needless
+from ..evaluation_loops import evaluation_loop
 from ..facts import FileFacts, Forward, Loop, Purpose
 from ..grad import Answer
 from ..guarding import mended

@@ -63,7 +63,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..evaluation import evaluation_loop, needless
+from ..evaluation import needless
+from ..evaluation_loops import evaluation_loop
 from ..facts import FileFacts
 from ..guarding import mended
 from ..rule import Finding, rule
