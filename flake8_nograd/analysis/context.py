@@ -296,7 +296,7 @@ class Context:
         known = self.learned.functions.get(definition)
         if known is not None and by is not None:
             known.callers.append(Caller(by, KEEP))
-        elif known is not None:
+        elif known is not None and not self.here.on_the_way_out:
             known.callers.append(Caller(self.here.function, shift if fresh else self.state.mode.then(shift), fresh))
 
 

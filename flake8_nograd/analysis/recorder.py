@@ -78,6 +78,8 @@ class Surroundings:
     requires: tuple[Condition, ...] = ()
     interrupted: Shift | None = None
     """The modes in which an error may have left functions of the file that the statement at hand calls."""
+    on_the_way_out: bool = False
+    """Whether a ``finally`` is walked for the mode that it leaves: its body as such is walked in its own place."""
     flags: Flags = ()
     """What was handed in, where the function at hand is walked for the calls that say so."""
     by_chance: bool = False

@@ -86,7 +86,9 @@ class Unwinding:
             context.state.mode, context.state.reached = mode, True
             self.exits = exits[:number]
             context.recorder.quiet += 1
+            before, context.here.on_the_way_out = context.here.on_the_way_out, True
             self.run(leaving.body)
+            context.here.on_the_way_out = before
             context.recorder.quiet -= 1
             mode = context.state.mode
             context.state, self.exits = here, exits
