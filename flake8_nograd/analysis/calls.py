@@ -14,6 +14,7 @@ from ..grad import KEEP, Answer, Shift
 from . import lookup, model_state
 from .calling.builtin_functions import BuiltinFunctions
 from .calling.containers import Containers
+from .calling.effects import Effects
 from .calling.functions import Functions
 from .calling.gradients import Gradients
 from .calling.library import Library
@@ -49,7 +50,7 @@ class Calls:
         self.rows = rows = Rows(context)
         self.containers = Containers(context, rows)
         self.managers = Managers(context)
-        self.functions = Functions(context, rows, self.containers)
+        self.functions = Functions(context, rows, Effects(context, self.containers))
         self.models = Models(context, rows, self.functions)
         self.gradients = Gradients(context, rows)
         self.tensors = Tensors(context, rows, self.containers, self.functions)

@@ -107,7 +107,7 @@ class Models:
         if known is not None:
             handed = Arguments(list(given.positional), dict(given.keywords), given.starred)
             paths = paths_inside(known.parameters, 1, replace(model, bound=model), given)
-            self.functions.left_behind(node, as_called(self.context, known, 1, given, paths), 1, handed, paths)
+            self.functions.effects.leave(node, as_called(self.context, known, 1, given, paths), 1, handed, paths)
         return UNKNOWN
 
     def hand_in(self, definition: cst.FunctionDef, model: Abstract, given: Arguments) -> None:
