@@ -8,7 +8,7 @@ from .. import naming, torch_api, torch_classes
 from ..facts import Evaluated, Kind, Role
 from ..grad import Answer, GradMode
 from . import lookup
-from .aspects import Aspect, Setting, is_part, root_of
+from .aspects import Aspect, Setting, is_part
 from .context import Context, as_handed_in
 from .knowledge import ClassKnowledge, Def, FunctionKnowledge
 from .value import DATA, PLAIN, UNKNOWN, Abstract, replace
@@ -142,14 +142,12 @@ def _settings(context: Context, node: Def, owner: cst.ClassDef | None, known: Fu
             ):
                 # Since then the whole, or this part of it, may have been put in another mode.
                 continue
-            since = constructed.meanwhile.get((aspect, root_of(path.removeprefix("self."))), setting.answer)
-            if since is not setting.answer:
-                # By those who handed it in.
-                continue
-            if not any(path == other or is_part(path, other) for other in table):
+            if constructed.is_kept_so(aspect, path, setting) and not any(
+                path == other or is_part(path, other) for other in table
+            ):
                 table[path] = Setting(setting.answer, Evaluated.CONSTRUCTOR)
     for maker, path, setting in constructed.loaded():
-        if maker is not node and setting.answer is Answer.NO:
+        if maker is not node and setting.answer is Answer.NO and constructed.is_kept_so(Aspect.TRAINING, path, setting):
             state.settings[Aspect.TRAINING].setdefault(path, Setting(setting.answer, Evaluated.CONSTRUCTOR))
     _of_strangers(context, node, owner, known)
 

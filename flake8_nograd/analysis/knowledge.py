@@ -258,6 +258,11 @@ class ClassKnowledge:
                 if self.makers.get(attribute) == {maker} and all(each == {maker} for each in switching):
                     yield maker, path, setting
 
+    def is_kept_so(self, aspect: Aspect, path: str, setting: Setting) -> bool:
+        """Whether those who handed a model in have not put it in something else since."""
+        since = self.meanwhile.get((aspect, root_of(path.removeprefix("self."))), setting.answer)
+        return since is setting.answer
+
     def has_a_base_elsewhere(self) -> bool:
         """Whether it is derived from a class that is not in the file, and is no mere protocol."""
         own = {parent.name.value for parent in self.parents}

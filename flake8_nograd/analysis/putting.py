@@ -78,7 +78,8 @@ def put(context: Context, aspect: Aspect, path: str, answer: Answer, where: Eval
     source = context.state.names.get(path, UNKNOWN).source
     if aspect is Aspect.TRAINING and source and source != path:
         names.setdefault(some_part(source), False)
-    for other in {other for name in names for other in lookup.aliases(context, name)} - names.keys():
+    others = {other for name in names for other in (*lookup.aliases(context, name), *_kept_as(context, name))}
+    for other in others - names.keys():
         # Who calls this function, knows whether they are one.
         note(context, aspect, other, answer | setting_of(table, other).answer, where)
     setting = Setting(answer, where)
@@ -206,6 +207,18 @@ def note(context: Context, aspect: Aspect, path: str, answer: Answer, where: Eva
         for name, value in context.state.names.items():
             context.state.names[name] = _with(value, path, answer)
         context.learned.freezes |= answer is not Answer.NO
+
+
+def _kept_as(context: Context, path: str) -> Iterator[str]:
+    """Of what an object was handed, ``holder.load(model)``, its attribute that keeps it; of that, the name here."""
+    names = context.state.names
+    held = names.get(path, UNKNOWN).held
+    holder, _, attribute = path.rpartition(".")
+    classes = names.get(holder, UNKNOWN).definitions
+    for name, value in names.items():
+        if any((owner, attribute) in value.held for owner in classes):
+            yield name
+        yield from (f"{name}.{kept}" for owner, kept in held if owner is not None and owner in value.definitions)
 
 
 def _names_of(context: Context, path: str, *, of_wholes: bool) -> dict[str, bool]:

@@ -11,7 +11,8 @@ On torch 2.13 a four-layer perceptron evaluated on ten batches keeps 16 MB of
 activations when `total += loss` collects them, and none under `no_grad`.
 
 The rule speaks when the model is in evaluation mode in the loop (`.eval()` in
-this function, at module level, or by every caller in the file), or when a
+this function, at module level, by every caller in the file, or where its class makes
+it), or when a
 function named for evaluation loops over a validation or test loader and looks
 at what the model gives, or over any other data and nothing but values leaves
 the function, or an agent acts in an environment. Over a test loader it speaks
