@@ -103,10 +103,6 @@ def is_only_looked_at(each: Forward, uses: list[Use]) -> bool:
     over = gone_through(each)
     if any(value.kind is Kind.LOADER or naming.sounds_like_loader(value.label) for value in over):
         return True
-    cut_off = any(use.callee == "detach" for use in uses) and all(use.purpose is Purpose.VALUE for use in uses)
-    if over and cut_off and is_called(each) and each.via is None:
-        # Whatever is gone through.
-        return True
     handed = any(use.purpose is Purpose.CALL and not use.callee.endswith("save_image") for use in uses)
     return any(value.kind in PIECES for value in over) and is_called(each) and each.via is None and not handed
 
