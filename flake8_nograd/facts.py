@@ -144,6 +144,8 @@ class Class:
     bases: tuple[str, ...]
     """Canonical names, through classes of the file."""
     role: Role
+    has_base_elsewhere: bool = False
+    """Whether it is derived from a class that is not in the file, and is no mere protocol."""
 
 
 class Guard(Enum):

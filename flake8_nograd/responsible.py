@@ -5,11 +5,7 @@ from __future__ import annotations
 from . import naming
 from .facts import Class, Evaluated, FileFacts, Form, Forward, Function, Guard, Role, Use
 from .grad import Answer, GradMode
-from .results import (
-    goes_through_loader,
-    has_no_graph,
-    over_evaluation_data,
-)
+from .results import goes_through_loader, has_no_graph, over_evaluation_data
 
 MODULE_OWNERS = frozenset({Role.MODULE, Role.LIGHTNING})
 
@@ -27,14 +23,13 @@ def belongs_to_caller(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
     function = each.place.function
     if function is None:
         return False
+    is_uncut = any(has_no_graph(use) for use in uses)
     its_own = {Evaluated.HERE, Evaluated.CALLEE, Evaluated.CONSTRUCTOR}
     if function.guard is Guard.CALLERS and each.evaluated not in its_own and not each.place.loops:
         return True
     if each.evaluated is Evaluated.NOT and function.guard is Guard.NOBODY and not _is_made_here(facts, each):
         # Another file puts the model in evaluation mode, and may turn gradients off there as well.
-        if any(has_no_graph(use) for use in uses) or (
-            _is_of_a_base_class(facts, each) and not _expects_a_graph(facts, each)
-        ):
+        if is_uncut or (_is_of_a_base_class(each) and not _expects_a_graph(facts, each)):
             return True
     owner = runs_itself(facts, each)
     if owner is None:
@@ -43,7 +38,7 @@ def belongs_to_caller(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         return not (over_evaluation_data(each) and _trains_itself(facts, owner))
     if function.name == "__init__":
         return False
-    if any(has_no_graph(use) for use in uses):
+    if is_uncut:
         return True
     over_loader = any(goes_through_loader(loop) for loop in each.place.loops)
     return not (
@@ -60,13 +55,13 @@ def _is_made_here(facts: FileFacts, each: Forward) -> bool:
     return any(bound.target.label == each.model.label and bound.value.literal != "None" for bound in facts.assignments)
 
 
-def _is_of_a_base_class(facts: FileFacts, each: Forward) -> bool:
+def _is_of_a_base_class(each: Forward) -> bool:
     """Whether a method runs a model that its object has from a base class, which is in another file."""
     function = each.place.function
     return (
         function is not None
         and function.owner is not None
-        and not {"builtins.object", *(each.name for each in facts.classes)}.issuperset(function.owner.bases)
+        and function.owner.has_base_elsewhere
         and each.model.label.startswith("self.")
     )
 

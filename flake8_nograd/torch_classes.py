@@ -174,6 +174,8 @@ Not ``eval``, which TensorFlow, pandas and editdistance have; nor ``train``, whi
 """
 
 MODULE_GIVES_MODULES: frozenset[str] = table("modules children named_modules named_children")
+PLAIN_ATTRIBUTES_OF_LAYERS: frozenset[str] = table("padding_idx num_embeddings embedding_dim in_features out_features")
+"""Attributes of ``nn.Linear`` and ``nn.Embedding`` that give numbers."""
 """Methods of modules that iterate over their parts, with their names or without."""
 
 MODULE_METHODS_NOT_FORWARD: frozenset[str] = (

@@ -67,10 +67,10 @@ PLAIN_FUNCTIONS: frozenset[str] = table("""
 """The functions of ``torch`` that give Python values."""
 
 PLAIN_ATTRIBUTES: frozenset[str] = table("""
-    shape dtype device layout ndim itemsize nbytes name requires_grad is_leaf grad_fn retains_grad output_nr
+    shape dtype device layout ndim itemsize nbytes requires_grad is_leaf grad_fn retains_grad output_nr
     is_cuda is_cpu is_sparse is_quantized is_meta is_mps is_nested
 """)
-"""Attributes that give Python values."""
+"""Attributes of tensors that give Python values."""
 
 DETACHING: frozenset[str] = table("detach detach_ data")
 """What cuts the graph off: ``detach`` and ``data`` share the memory, ``detach_`` works in place."""
@@ -136,7 +136,8 @@ TAKING_TENSORS: frozenset[str] = table("torchvision.utils.save_image torchvision
 (https://docs.pytorch.org/vision/stable/_modules/torchvision/utils.html)."""
 
 REARRANGING: frozenset[str] = table("einops.rearrange einops.repeat einops.reduce")
-"""Functions of other packages that reshape their first argument, or add up parts of it: perhaps a view of it."""
+"""Functions of other packages that reshape their first argument, or add up parts of it: perhaps a view of it
+(https://einops.rocks/api/rearrange/)."""
 
 _DIFFERENTIABLE_OR_SAME = DIFFERENTIABLE_FUNCTIONS | MAYBE_VIEW_FUNCTIONS
 _DIFFERENTIABLE_MODULES = ("torch.nn.functional.", "torch.special.", "torch.linalg.", "torch.fft.")

@@ -47,7 +47,7 @@ def facts_of(module: cst.Module, settings: Settings | None = None) -> FileFacts:
 def _rows(knowledge: Knowledge) -> None:
     """The rows of functions and classes, which the last walk refers to."""
     for owner in knowledge.classes.values():
-        owner.row = Class(owner.node, owner.node.name.value, owner.bases, owner.role)
+        owner.row = Class(owner.node, owner.node.name.value, owner.bases, owner.role, owner.has_base_elsewhere)
     for each in knowledge.functions.values():
         _function_row(knowledge, each)
 

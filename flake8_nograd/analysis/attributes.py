@@ -19,10 +19,8 @@ from .value import DATA, PLAIN, TENSORS, UNKNOWN, Abstract, computed, detached, 
 
 PAIR = ("values", "indices")
 """The items of what ``x.max(1)`` and ``x.topk(5)`` give, by name."""
-PLAIN_ATTRIBUTES = frozenset(
-    {"shape", "dtype", "device", "ndim", "requires_grad", "is_leaf", "grad_fn", "is_cuda", "layout", "__name__"}
-) | {"padding_idx", "num_embeddings", "embedding_dim", "in_features", "out_features"}
-"""Of tensors, and of layers: numbers, flags and the like."""
+PLAIN_ATTRIBUTES = torch_operations.PLAIN_ATTRIBUTES | torch_classes.PLAIN_ATTRIBUTES_OF_LAYERS | {"__name__"}
+"""Numbers, flags and the like."""
 
 
 @dataclass(slots=True)

@@ -250,4 +250,4 @@ def framework_mode(known: ClassKnowledge, method: str) -> GradMode | None:
 
 def is_step_of_base(known: ClassKnowledge, method: str) -> bool:
     """Whether a method is an evaluation step, which the class of another file that its own is derived from may call."""
-    return known.role is Role.NONE and known.has_a_base_elsewhere() and naming.sounds_like_evaluation_step(method)
+    return known.role is Role.NONE and known.has_base_elsewhere and naming.sounds_like_evaluation_step(method)

@@ -233,6 +233,8 @@ class ClassKnowledge:
     bases: tuple[str, ...] = ()
     parents: tuple[cst.ClassDef, ...] = ()
     role: Role = Role.NONE
+    has_base_elsewhere: bool = False
+    """Whether it is derived from a class that is not in the file, and is no mere protocol."""
     attributes: dict[str, Abstract] = field(default_factory=dict)
     methods: dict[str, cst.FunctionDef] = field(default_factory=dict)
     settings: ModelSettings = field(default_factory=no_settings)
@@ -262,11 +264,6 @@ class ClassKnowledge:
         """Whether those who handed a model in have not put it in something else since."""
         since = self.meanwhile.get((aspect, root_of(path.removeprefix("self."))), setting.answer)
         return since is setting.answer
-
-    def has_a_base_elsewhere(self) -> bool:
-        """Whether it is derived from a class that is not in the file, and is no mere protocol."""
-        own = {parent.name.value for parent in self.parents}
-        return any(name.rsplit(".", 1)[-1] not in own | {"object", "ABC", "Generic", "Protocol"} for name in self.bases)
 
     def gist(self) -> object:
         """What functions see of it."""
@@ -315,7 +312,9 @@ class Knowledge:
             for node, each in self.functions.items()
         }
         classes = {
-            node: ClassKnowledge(node, each.bases, each.parents, each.role, methods=each.methods)
+            node: ClassKnowledge(
+                node, each.bases, each.parents, each.role, each.has_base_elsewhere, methods=each.methods
+            )
             for node, each in self.classes.items()
         }
         return Knowledge(functions, classes, modules=set(self.modules), beside_switches=set(self.beside_switches))

@@ -207,7 +207,7 @@ def is_module_of_another_file(context: Context, held: Abstract) -> bool:
             continue
         if held.label == "self" and "self" in known.retrains:
             return True
-        if method(context, known.node, "forward") is not None and known.has_a_base_elsewhere():
+        if method(context, known.node, "forward") is not None and known.has_base_elsewhere:
             return True
     return False
 

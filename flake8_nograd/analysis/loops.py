@@ -58,7 +58,7 @@ class Loops:
         exhausted = None
         if not switching:
             context.goes_on_with([iterated])
-        if switching:
+        else:
             # It yields in another mode than it is called in; what it brings back where the loop is left, who knows.
             context.state.mode = before.then(ANYTHING)
             only = switching[0]

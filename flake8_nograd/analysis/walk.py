@@ -333,8 +333,13 @@ class Walk(cst.CSTVisitor):
         known = context.learned.classes.setdefault(node, ClassKnowledge(node))
         known.bases = tuple(name for each in bases for name in self.definitions._base_names(each))
         known.parents = tuple(each for base in bases for each in base.definitions if isinstance(each, cst.ClassDef))
-        known.role = role_of(
-            known, [context.learned.classes[each] for each in known.parents if each in context.learned.classes]
+        parents = [context.learned.classes[each] for each in known.parents if each in context.learned.classes]
+        known.role = role_of(known, parents)
+        known.has_base_elsewhere = any(each.has_base_elsewhere for each in parents) or any(
+            name.rsplit(".", 1)[-1] not in PROTOCOLS
+            for base in bases
+            if not any(isinstance(each, cst.ClassDef) for each in base.definitions)
+            for name in self.definitions._base_names(base)
         )
         defined = [each for each in node.body.body if isinstance(each, cst.FunctionDef) and not _accesses(each)]
         known.methods = {each.name.value: each for each in defined}
@@ -406,6 +411,10 @@ class Walk(cst.CSTVisitor):
                     learning.returns = NONE if learning.returns is None else learning.returns | NONE
         if learning.leaves == UNREACHED:
             learning.leaves = KEEP
+
+
+PROTOCOLS = frozenset({"object", "ABC", "Generic", "Protocol"})
+"""Classes that say what others are like, and do nothing for them."""
 
 
 def _accesses(method: cst.FunctionDef) -> bool:

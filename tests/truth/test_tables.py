@@ -448,11 +448,16 @@ def test_functions_that_may_give_views(name: str) -> None:
     assert all(each.requires_grad for each in tensors(result))
 
 
-@each(torch_operations.NEVER_ITSELF)
-def test_what_gives_a_new_tensor_in_any_case(name: str) -> None:
+def runs_of(name: str) -> list[Callable[[str], tuple[Tensor, object]]]:
+    """The ways to run what is a method, a function, or both."""
     runs = [run for run, owner in ((run_method, Tensor), (run_function, torch)) if callable(getattr(owner, name, None))]
     assert runs
-    for run in runs:
+    return runs
+
+
+@each(torch_operations.NEVER_ITSELF)
+def test_what_gives_a_new_tensor_in_any_case(name: str) -> None:
+    for run in runs_of(name):
         made, result = run(name)
         assert first(result) is not made
 
@@ -468,9 +473,7 @@ def test_dropout_that_drops_nothing_gives_the_tensor_itself() -> None:
 
 @each(torch_operations.NON_DIFFERENTIABLE)
 def test_a_result_without_a_graph(name: str) -> None:
-    runs = [run for run, owner in ((run_method, Tensor), (run_function, torch)) if callable(getattr(owner, name, None))]
-    assert runs
-    for run in runs:
+    for run in runs_of(name):
         _, result = run(name)
         assert list(tensors(result))
         assert not any(each.requires_grad for each in tensors(result))
@@ -500,6 +503,13 @@ def test_functions_that_give_no_tensor(name: str) -> None:
 def test_an_attribute_that_is_no_tensor(name: str) -> None:
     made = Sample().make()
     assert not isinstance(getattr(made * 1, name), Tensor)
+
+
+@each(torch_classes.PLAIN_ATTRIBUTES_OF_LAYERS)
+def test_an_attribute_of_a_layer_that_is_a_number(name: str) -> None:
+    layers = [each for each in (torch.nn.Linear(2, 3), torch.nn.Embedding(4, 3, padding_idx=0)) if hasattr(each, name)]
+    assert layers
+    assert all(isinstance(getattr(each, name), int) for each in layers)
 
 
 @each(torch_operations.DETACHING)

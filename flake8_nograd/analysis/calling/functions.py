@@ -227,7 +227,7 @@ class Functions:
         classes = self.context.known.classes
         held = () if owner is None or owner.kind is not Kind.INSTANCE else owner.definitions
         known = [classes.get(each) if isinstance(each, cst.ClassDef) else None for each in held]
-        return bool(known) and all(each is not None and not each.has_a_base_elsewhere() for each in known)
+        return bool(known) and all(each is not None and not each.has_base_elsewhere for each in known)
 
     def _holds_model(self, owner: Abstract | None, path: str, models: list[str]) -> bool:
         """Whether an object, for all we know no module, has put in a mode the model that it runs: a trainer."""
