@@ -12,10 +12,11 @@ from ..facts import Kind, Leaf, Loss, Purpose
 from ..grad import Answer
 from . import lookup, model_state
 from .calls import Calls
+from .computing import computed, detached
 from .context import Context
 from .putting import GROUPS
 from .reading import path_of
-from .value import DATA, PLAIN, TENSORS, UNKNOWN, Abstract, computed, detached, replace
+from .value import DATA, PLAIN, TENSORS, UNKNOWN, Abstract, replace
 
 PAIR = ("values", "indices")
 """The items of what ``x.max(1)`` and ``x.topk(5)`` give, by name."""

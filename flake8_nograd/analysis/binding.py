@@ -11,11 +11,12 @@ from ..facts import Assignment, Kind, Leaf, Loop, Manner, Purpose, Value
 from ..grad import Answer
 from . import lookup, model_state
 from .collected import filled
+from .computing import written
 from .context import Context
 from .expressions import Expressions
 from .reading import is_read_after, is_read_outside, operation_on, path_of, place_of, places_in
 from .switching import acting
-from .value import UNKNOWN, Abstract, replace, written
+from .value import UNKNOWN, Abstract, replace
 
 
 @dataclass(slots=True)

@@ -24,9 +24,10 @@ from .calling.models import Models
 from .calling.rows import Rows
 from .calling.tensors import Tensors
 from .collected import Arguments
+from .computing import computed
 from .context import Context
 from .reading import path_of
-from .value import UNKNOWN, Abstract, computed, replace
+from .value import UNKNOWN, Abstract, replace
 
 
 @dataclass(slots=True)

@@ -15,24 +15,14 @@ from .attributes import Attributes
 from .calls import Calls
 from .collected import Arguments, chained, tupled
 from .comprehensions import Comprehensions
+from .computing import computed, detached, rescaled
 from .conditions import asked as asked_of_parameters
 from .conditions import makes_a_flag, outcome, suffices
 from .context import Context
 from .reading import path_of
 from .switching import acting
 from .targets import Targets
-from .value import (
-    NONE,
-    PLAIN,
-    TENSORS,
-    UNKNOWN,
-    Abstract,
-    computed,
-    constant,
-    detached,
-    replace,
-    rescaled,
-)
+from .value import NONE, PLAIN, TENSORS, UNKNOWN, Abstract, constant, replace
 from .waiting import resumed
 
 

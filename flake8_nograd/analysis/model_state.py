@@ -7,8 +7,9 @@ import libcst as cst
 from ..facts import Evaluated, Kind, Leaf
 from ..grad import Answer, GradMode
 from .aspects import NOT_SET, Aspect, Setting, is_part, setting_of
+from .computing import was_perhaps_made_in_inference
 from .context import Context
-from .value import Abstract, replace, was_perhaps_made_in_inference
+from .value import Abstract, replace
 
 
 def training_of(context: Context, path: str) -> Setting:

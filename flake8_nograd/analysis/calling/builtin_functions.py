@@ -13,9 +13,10 @@ from ...facts import Assignment, Cut, Kind, Loss, Purpose
 from ...grad import KEEP, Answer
 from .. import model_state
 from ..collected import Arguments, forwards_of, tupled
+from ..computing import computed
 from ..context import Context
 from ..knowledge import Def
-from ..value import PLAIN, UNKNOWN, Abstract, Definition, Lazy, computed, nameless, replace, some_of
+from ..value import PLAIN, UNKNOWN, Abstract, Definition, Lazy, nameless, replace, some_of
 from .containers import Containers
 from .gradients import Gradients
 from .rows import Rows

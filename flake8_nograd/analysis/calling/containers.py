@@ -11,8 +11,9 @@ from .. import lookup
 from ..aspects import Aspect, some_part
 from ..changing import change_in_place
 from ..collected import Arguments, contents, filled, forwards_of, merge, shallow
+from ..computing import computed
 from ..context import Context
-from ..value import DATA, NONE, PLAIN, UNKNOWN, Abstract, computed, replace
+from ..value import DATA, NONE, PLAIN, UNKNOWN, Abstract, replace
 from .rows import Rows
 
 

@@ -13,11 +13,12 @@ from ...grad import Answer, GradMode
 from ..aspects import Aspect, Setting
 from ..changing import change_in_place
 from ..collected import Arguments, flat, forwards_of
+from ..computing import was_computed
 from ..conditions import flagged
 from ..context import Context
 from ..putting import freeze, put, put_unnamed
 from ..reading import path_of
-from ..value import NONE, PLAIN, UNKNOWN, Abstract, replace, was_computed
+from ..value import NONE, PLAIN, UNKNOWN, Abstract, replace
 from .rows import Rows
 
 

@@ -12,10 +12,11 @@ from ...grad import KEEP, Answer, GradMode, Shift
 from .. import model_state
 from ..aspects import NOT_SET, Setting
 from ..collected import Arguments, flat, forwards_of
+from ..computing import computed, detached, perhaps_itself
 from ..conditions import takes_for_a_flag
 from ..context import Context
 from ..switching import OFF, switch_of
-from ..value import NONE, PLAIN, UNKNOWN, Abstract, Leaving, computed, detached, nameless, perhaps_itself, replace
+from ..value import NONE, PLAIN, UNKNOWN, Abstract, Leaving, nameless, replace
 from .builtin_functions import BuiltinFunctions
 from .functions import Functions
 from .gradients import Gradients

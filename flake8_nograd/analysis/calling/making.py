@@ -10,8 +10,9 @@ from ...grad import Answer, GradMode
 from .. import model_state
 from ..aspects import BUILT, NOT_SET
 from ..collected import Arguments, contents
+from ..computing import computed, was_computed
 from ..context import Context
-from ..value import Abstract, computed, replace, was_computed
+from ..value import Abstract, replace
 
 
 def made(context: Context, node: cst.Call, name: str, given: Arguments) -> Abstract | None:

@@ -13,12 +13,13 @@ from ...grad import ANYTHING, KEEP, Answer, GradMode
 from .. import lookup, model_state
 from ..aspects import Aspect
 from ..collected import Arguments, flat, forwards_of, merge
+from ..computing import NO_GRAD_CUTS, cut_by, was_perhaps_made_in_inference
 from ..conditions import Meets, met
 from ..context import Context
 from ..knowledge import FunctionKnowledge
 from ..putting import put
 from ..switching import changed
-from ..value import DATA, NO_GRAD_CUTS, PLAIN, UNKNOWN, Abstract, cut_by, replace, was_perhaps_made_in_inference
+from ..value import DATA, PLAIN, UNKNOWN, Abstract, replace
 from ..variants import as_called
 from .functions import Functions
 from .handing import left_by, paths_inside, result_of, transfer

@@ -12,20 +12,10 @@ from ...grad import Answer, GradMode
 from .. import lookup
 from ..changing import change_in_place
 from ..collected import Arguments, flat, forwards_of
+from ..computing import computed, detached, is_perhaps_of_inference, perhaps_itself, rescaled, written
 from ..context import Context
 from ..putting import freeze
-from ..value import (
-    PLAIN,
-    UNKNOWN,
-    Abstract,
-    computed,
-    detached,
-    is_perhaps_of_inference,
-    perhaps_itself,
-    replace,
-    rescaled,
-    written,
-)
+from ..value import PLAIN, UNKNOWN, Abstract, replace
 from .containers import Containers
 from .functions import Functions
 from .rows import Rows
