@@ -74,6 +74,8 @@ class Cut:
 
     how: Loss
     at: Anchor
+    is_certain: bool = True
+    """Whether it lost it so; else it is perhaps another value, that lost it otherwise, or never had one."""
 
 
 class Leaf(Enum):

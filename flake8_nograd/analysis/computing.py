@@ -35,15 +35,14 @@ def computed(node: cst.CSTNode, operands: list[Abstract], mode: GradMode, *, vie
         required = Answer.UNKNOWN
     cut = None
     if required is Answer.NO:
-        without = [each for each in operands if each.requires_grad is Answer.NO]
-        cut = next((each.cut for each in without if each.cut and each.cut.how in NO_GRAD_CUTS), None)
-        if cut is None and any(each.requires_grad is not Answer.NO for each in operands):
+        cuts = [each.cut for each in operands if each.cut is not None and each.requires_grad is Answer.NO]
+        by_mode = [each for each in cuts if each.how in NO_GRAD_CUTS]
+        cut = next((each for each in by_mode if each.is_certain), None)
+        if cut is None and (by_mode or any(each.requires_grad is not Answer.NO for each in operands)):
+            # What a mode has cut perhaps, that here has in any case.
             cut = cut_by(mode, node)
-        elif cut is not None and cut.how is Loss.INFERENCE and not any(_is_surely_cut(each, cut) for each in without):
-            # Perhaps by inference mode, where ways have met: by the mode here in any case.
-            cut = cut_by(mode, node) or cut
         if cut is None:
-            cut = next((each.cut for each in operands if each.cut), None)
+            cut = next(iter((*by_mode, *(each.cut for each in operands if each.cut is not None))), None)
     tensor = any(each.kind in TENSORS for each in operands)
     inference = Answer.UNKNOWN
     if view and operands:
@@ -117,8 +116,8 @@ def detached(node: cst.CSTNode, how: Loss, value: Abstract, mode: GradMode) -> A
         elif not mode & GradMode.INFERENCE:
             inference = Answer.NO
     held = value.cut if value.requires_grad is Answer.NO else None
-    if held is not None and held.how in NO_GRAD_CUTS and not _is_surely_cut(value, held):
-        # Where ways have met, perhaps; by this in any case.
+    if held is not None and not held.is_certain:
+        # By this in any case.
         held = None
     return Abstract(
         kind=Kind.TENSOR,
@@ -165,11 +164,6 @@ def written(value: Abstract, sources: Sequence[Abstract], mode: GradMode) -> Abs
 def _is_surely_a_tensor(value: Abstract) -> bool:
     """Data may be an array, and what a method of a model gives may be a number."""
     return value.kind in {Kind.TENSOR, Kind.PARAMETER} and value.is_inference in {Answer.YES, Answer.NO}
-
-
-def _is_surely_cut(value: Abstract, cut: Cut) -> bool:
-    """Whether it is the tensor that was cut there, or made of it, and not one of several things."""
-    return value.cut == cut and value.made_at is not None and value.kind in TENSORS
 
 
 def rescaled(result: Abstract, operands: list[Abstract]) -> Abstract:

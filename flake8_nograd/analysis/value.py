@@ -236,7 +236,7 @@ class Abstract(NamedTuple):
             is_inference=self.is_inference | other.is_inference,
             is_view=self.is_view or other.is_view,
             leaf=self.leaf if other.leaf is not None else None,
-            cut=self.cut if self.cut == other.cut else (self.cut or other.cut),
+            cut=either_cut(self.cut, other.cut),
             made_under=self.made_under | other.made_under,
             made_at=self.made_at if self.made_at is other.made_at else None,
             forwards=self.forwards | other.forwards,
@@ -284,6 +284,16 @@ def _is_perhaps_foreign(one: Abstract, other: Abstract) -> bool:
     """``model = Net() if small else torchvision.models.resnet50()``."""
     differs = one.kind is other.kind is Kind.MODEL and bool(one.definitions) is not bool(other.definitions)
     return differs or one.is_perhaps_foreign or other.is_perhaps_foreign
+
+
+def either_cut(one: Cut | None, other: Cut | None) -> Cut | None:
+    """That of one of them, and so perhaps, if the other is not cut in the same way."""
+    if one == other:
+        return one
+    if one is None or other is None:
+        cut = one or other
+        return cut and Cut(cut.how, cut.at, is_certain=False)
+    return Cut(one.how, one.at, one.is_certain and other.is_certain and one.how is other.how)
 
 
 def _either_api(one: Abstract, other: Abstract) -> frozenset[str]:

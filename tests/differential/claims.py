@@ -14,7 +14,6 @@ from flake8_nograd.grad import Answer, GradMode
 from flake8_nograd.source import Source
 
 from .grammar import Program
-from .lines import stands_on
 from .running import Run, Seen
 
 NO_GRAPH = "does not require grad and does not have a grad_fn"
@@ -105,11 +104,8 @@ def compare_points(
             continue
         for row in rows:
             _questions(found, place, row, seen, also)
-            if row.value.cut is not None and _has_a_cut(row.value, seen) and len(runs) == 1:
-                # Where ways met, the cut is that of one of them: chance, or an error, may have left it out.
-                _ask_cut(
-                    found, place, row.value.cut, seen, lines, {line for line, count in runs[0].lines.items() if count}
-                )
+            if row.value.cut is not None and row.value.cut.is_certain and _has_a_cut(row.value, seen):
+                _ask_cut(found, place, row.value.cut, seen)
 
 
 def _point(reveal: Reveal) -> int:
@@ -146,20 +142,15 @@ def _answer(truth: bool | None) -> Answer | None:
 
 
 def _has_a_cut(value: Value, visits: set[Seen]) -> bool:
-    claimed = value.requires_grad is Answer.NO and value.made_at is not None
-    # Of several callers in several modes, it is that of one of them.
-    claimed &= value.made_under in {*CUT_BY[Loss.NO_GRAD], GradMode.ON, GradMode.NOT_ON}
-    return claimed and all(seen.kind == "tensor" for seen in visits)
+    return value.requires_grad is Answer.NO and all(seen.kind == "tensor" for seen in visits)
 
 
-def _ask_cut(
-    found: Comparison, place: str, cut: Cut, visits: set[Seen], lines: dict[object, int], ways: set[int]
-) -> None:
+def _ask_cut(found: Comparison, place: str, cut: Cut, visits: set[Seen]) -> None:
     if cut.how not in CUT_BY:
         return
     found.asked["cut"] += 1
     modes = {mode for seen in visits for mode, _ in seen.cuts}
-    if not modes & CUT_BY[cut.how] and stands_on(lines, cut.at, ways):
+    if not modes & CUT_BY[cut.how]:
         cuts = ", ".join(str(mode.name) for mode in modes) or "no cut"
         found.wrong.append(Wrong("cut", place, f"cut by {cut.how.value}", cuts))
 

@@ -19,7 +19,7 @@ from ..conditions import NOTHING_KNOWN, Meets
 from ..context import Context
 from ..knowledge import FunctionKnowledge
 from ..putting import GROUPS, freeze, freeze_some, perhaps_rebound, put, put_elsewhere
-from ..value import TENSORS, Abstract, Definition, replace
+from ..value import TENSORS, Abstract, Definition, either_cut, replace
 from .containers import Containers
 
 
@@ -196,7 +196,7 @@ def _perhaps(left: Abstract, value: Abstract) -> Abstract:
         requires_grad=value.requires_grad | left.requires_grad,
         is_leaf=value.is_leaf | left.is_leaf,
         is_inference=value.is_inference | left.is_inference,
-        cut=value.cut or left.cut,
+        cut=either_cut(value.cut, left.cut),
     )
 
 

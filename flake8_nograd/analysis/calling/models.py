@@ -203,7 +203,7 @@ def _graph(forward: FunctionKnowledge, meets: Meets) -> Answer:
         return Answer.NO
     if given.is_none or given.kind is Kind.PARAMETER or given.parameter is not None:
         return Answer.NO
-    if given.cut is not None and given.cut.how in NO_GRAD_CUTS:
+    if given.cut is not None and given.cut.is_certain and given.cut.how in NO_GRAD_CUTS:
         return Answer.NO
     if given.kind is not Kind.TENSOR or given.cut is not None:
         return Answer.UNKNOWN  # It may have been recorded and dropped: ``argmax``.
