@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -209,12 +210,25 @@ def _outcomes(work: partial[Outcome], paths: list[Path], jobs: int) -> Iterator[
     if count < 2:
         yield from map(work, paths)
         return
+    done = 0
     with ProcessPoolExecutor(count, initializer=_leave_interrupts_to_the_parent) as pool:
         try:
-            yield from pool.map(work, paths, chunksize=4)
+            for outcome in pool.map(work, paths, chunksize=4):
+                yield outcome
+                done += 1
+        except BrokenProcessPool:
+            yield _lost(paths[done:])
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _lost(paths: list[Path]) -> Outcome:
+    """What a system that kills a process leaves of the run; what was fixed before is written."""
+    first, others = str(paths[0]), len(paths) - 1
+    left = f"this file and {others} after it were not examined" if others else "this file was not examined"
+    reason = f"a process was killed, perhaps for want of memory; {left} (try --jobs 1)"
+    return Outcome(first, b"", None, f"{first}: {reason}")
 
 
 def _leave_interrupts_to_the_parent() -> None:

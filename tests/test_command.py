@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from flake8_nograd import files
-from flake8_nograd.cli import INTERRUPTED, main
+from flake8_nograd import cli, files
+from flake8_nograd.cli import INTERRUPTED, Outcome, main
+from flake8_nograd.config import Options
 from tests.test_faces import BAD, GOOD, RAISES
 
 
@@ -424,3 +425,31 @@ def test_a_file_without_torch_costs_flake8_nothing() -> None:
         return time.perf_counter() - start
 
     assert seconds(body.replace("torch", "other")) * 100 < seconds(body)
+
+
+def examine_until_killed(path: Path, options: Options, *, unsafe: bool) -> Outcome:
+    if path.name == "b.py":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return EXAMINE(path, options, unsafe=unsafe)
+
+
+EXAMINE = cli.examine
+
+
+@pytest.mark.parametrize("how", ["text", "json"])
+def test_a_process_that_is_killed(
+    how: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As systems do that run out of memory. What no process has looked at, is said and left as it is."""
+    names = [*(f"a{number}.py" for number in range(4)), "b.py", "c.py"]
+    for name in names:
+        put(name)
+    monkeypatch.setattr(cli, "examine", examine_until_killed)
+    assert main(["--isolated", "--jobs", "2", "--output-format", how, "."]) == 2
+    out, err = capsys.readouterr()
+    said = re.search(r"^nograd-fix: (\S+): a process was killed", err, re.M)
+    assert said
+    assert "Traceback" not in out + err
+    examined = names[: names.index(said[1])]
+    for name in names:
+        assert (Path(name).read_text() != BAD) is (name in examined)
