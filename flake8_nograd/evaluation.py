@@ -242,18 +242,7 @@ def _puts_in_training_mode(facts: FileFacts, function: Function) -> bool:
 
 def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
     function = each.place.function
-    if not is_pass(each) and (
-        each.method.startswith("_")
-        or naming.sounds_like_preparation(each.method)
-        or naming.sounds_like_parameters(each.method)
-        or any(has_no_graph(use) for use in uses)
-        or not (
-            naming.sounds_like_forward(each.method)
-            or each.anchor in operated_on(facts)
-            or any(is_tensor(use) for use in uses)
-        )
-    ):
-        # Only a method that says so, or whose result is used as a tensor, runs the model.
+    if not is_pass(each) and not _runs_model(facts, each, uses):
         return False
     if each.discarded and each.via is None and not each.place.loops and not _is_for_nothing_else(facts, each):
         # A hook takes what it wants of it, gradients perhaps; or it is no forward pass.
@@ -280,6 +269,33 @@ def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         if not is_pass(each) and not any(is_tensor(use) for use in uses):
             return False
     return not any(hands_on_a_loss(each, use) or is_handed_to_attack(use) or trains_on(use) for use in uses)
+
+
+def _runs_model(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
+    """Whether a method of a model that says so runs it, or one whose result is used as a tensor."""
+    if (
+        each.method.startswith("_")
+        or naming.sounds_like_preparation(each.method)
+        or naming.sounds_like_parameters(each.method)
+        or any(has_no_graph(use) for use in uses)
+    ):
+        return False
+    if naming.sounds_like_forward(each.method):
+        return True
+    used = each.anchor in operated_on(facts) or any(is_tensor(use) for use in uses)
+    return used and not _is_left_unguarded(facts, each)
+
+
+def _is_left_unguarded(facts: FileFacts, each: Forward) -> bool:
+    """Whether beside it the model itself is run with gradients off: who thought of them there, needs it not here."""
+    return any(
+        other.model.label == each.model.label
+        and other.place.function is each.place.function
+        and other.place.loops == each.place.loops
+        and is_pass(other)
+        and any(switch.enables is Answer.NO for switch in other.place.switches)
+        for other in facts.forwards
+    )
 
 
 def _gives_values(facts: FileFacts, uses: list[Use]) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from difflib import SequenceMatcher
 from functools import cache
+from itertools import takewhile
 
 from .tables import table
 
@@ -132,16 +133,25 @@ def misspells_requires_grad(name: str) -> bool:
 
 PREPARING_WORDS = table("""
     prepare preprocess postprocess tokenize collate pad parse format load save build create make init initialize setup
-    set reset configure check convert export register print
+    set reset configure check convert export register print normalize unnormalize denormalize
 """)
 """Verbs of methods that a model has beside its forward pass."""
+GETTING_WORDS = table("get generate sample")
+PREPARED_WORDS = table("""
+    mask masks id ids index indices label labels length lengths position positions noise shape size
+""")
+"""What such methods get that no weights are needed for."""
+PREPOSITIONS = table("for from of with by in on to")
 
 
 @cache
 def sounds_like_preparation(name: str) -> bool:
-    """Of a method of a model: ``prepare_sample``, ``preprocess_images``, ``build_mask``; not ``predict``."""
+    """Of a method of a model: ``prepare_sample``, ``build_mask``, ``get_ids_of_batch``; not ``predict_mask``."""
     words = words_of(name)
-    return bool(words) and words[0] in PREPARING_WORDS
+    if not words or words[0] in PREPARING_WORDS:
+        return bool(words)
+    got = list(takewhile(lambda word: word not in PREPOSITIONS, words))
+    return words[0] in GETTING_WORDS and got[-1] in PREPARED_WORDS
 
 
 PARAMETER_WORDS = table("param params parameter parameters")
@@ -577,13 +587,28 @@ _NO_GRAD = re.compile(
 """
 
 
+_BATCHING = re.compile(r"^(?:batch_?size|bs|(?:num|n)_(?:workers|batches)|show_progress(?:_bar)?|progress_bar)$")
+
+
+@cache
+def sounds_like_batching(name: str) -> bool:
+    """Of an argument: ``batch_size``, ``num_workers``; who takes it goes through data itself, batch by batch."""
+    return _BATCHING.match(name) is not None
+
+
+MANAGER_WORDS = table("context ctx guard manager mode scope")
+"""What says of a context manager only that it is one."""
+
+
 @cache
 def sounds_like_no_grad(name: str) -> bool:
-    """``utils.no_grad``, ``eval_mode(model)``, ``inference_context``, ``evaluating(net)``; not ``run_model``.
+    """``utils.no_grad``, ``eval_mode(model)``, ``inference.context``, ``evaluating(net)``; not ``run_model``.
 
     A class may be a model ``ForInference``.
     """
     words = words_of(name)
+    if words and MANAGER_WORDS.issuperset(words):
+        words = words_of(name.rpartition(".")[0]) + words
     if sounds_like_class(name) and words[-1:] == ("inference",):
         words = words[:-1]
     return _NO_GRAD.search("_".join(words)) is not None

@@ -19,8 +19,13 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
         "modules optimizer x loss ema_decay policy_grad is_model module_list model_to_save_path _",
     ),
     naming.sounds_like_preparation: (
-        "prepare_sample preprocess preprocess_images build_mask tokenize_text reset_cache makeGrid",
-        "predict encode get_features forward preparation unprepared embed _",
+        "prepare_sample preprocess preprocess_images build_mask tokenize_text reset_cache makeGrid get_ids_of_batch "
+        "generate_square_subsequent_mask sample_noise denormalize",
+        "predict encode get_features forward preparation unprepared embed _ predict_mask get_features_of_ids get",
+    ),
+    naming.sounds_like_batching: (
+        "batch_size batchsize num_workers show_progress_bar",
+        "batch batch_first size workers progress step",
     ),
     naming.sounds_like_parameters: (
         "auxiliary_param get_params parameters arch_parameters getParams",
@@ -166,9 +171,9 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
     naming.sounds_like_no_grad: (
         "no_grad utils.no_grad nograd torch_no_grad eval_mode inference_context smart_inference_mode evaluating "
         "eval_decorator disable_grad set_grad without_gradients inference maybe_no_grad grad_ctx NoGrad evalMode "
-        "_use_grad_for_differentiable",
+        "_use_grad_for_differentiable tools.inference.context no_grad.scope",
         "train_mode run_model evaluate model open autocast wraps property medieval_model inference_step "
-        "NetForInference",
+        "NetForInference tools.context training.context inference.load",
     ),
     naming.sounds_like_attack: (
         "attack pgd_attack fgsm adversary perturb adapt compute_saliency gradcam gradient_penalty PGD "

@@ -193,8 +193,8 @@ class Switches:
     ) -> Shift:
         """What a decorator does to grad mode while the function runs."""
         context = self.context
-        name = (value.api or value.label or path_of(uncalled(decorator))).rsplit(".", 1)[-1]
-        if name in context.recorder.settings.no_grad_wrappers:
+        name = value.api or value.label or path_of(uncalled(decorator))
+        if name.rsplit(".", 1)[-1] in context.recorder.settings.no_grad_wrappers:
             return OFF
         if value.either:
             # try: import one, except ImportError: take another.
@@ -233,7 +233,7 @@ class Switches:
     def _perhaps_switches(self, name: str) -> bool:
         """Whether what is not in the file may turn gradients off, by its name and by where else it stands."""
         last = name.rpartition(".")[2]
-        return naming.sounds_like_no_grad(last) and last not in self.context.known.beside_switches
+        return naming.sounds_like_no_grad(name) and last not in self.context.known.beside_switches
 
     def stand_together(self, nodes: Sequence[cst.BaseExpression], values: Sequence[Abstract]) -> None:
         """Items of one ``with``, or decorators of a function: who writes ``no_grad()`` beside a wrapper needs it."""
@@ -242,11 +242,12 @@ class Switches:
         ]
         if any(each is not None and each | OFF == OFF for each in switches):
             names = [
-                path_of(uncalled(node)).rpartition(".")[2]
+                path_of(uncalled(node))
                 for node, value in zip(nodes, values, strict=True)
                 if value.api not in torch_api.SWITCHES
             ]
-            self.context.learned.beside_switches.update(filter(naming.sounds_like_no_grad, names))
+            switching = filter(naming.sounds_like_no_grad, names)
+            self.context.learned.beside_switches.update(name.rpartition(".")[2] for name in switching)
 
     def _is_generator(self, node: cst.FunctionDef) -> bool:
         """Whether a call of a function makes a generator, which runs when its decorators have left their modes."""

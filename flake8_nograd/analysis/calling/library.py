@@ -92,7 +92,7 @@ class Library:
         if name in torch_operations.REARRANGING and first is not None and first.kind is not Kind.CONTAINER:
             nothing = Arguments([], {})
             return PLAIN if first.kind is Kind.PLAIN else self.tensors.method(node, first, "reshape", nothing)
-        perhaps_switches = naming.sounds_like_no_grad(last) and last not in context.known.beside_switches
+        perhaps_switches = naming.sounds_like_no_grad(name) and last not in context.known.beside_switches
         if perhaps_switches and name not in torch_api.RUNNING_FUNCTIONS:
             return Abstract(
                 kind=Kind.SWITCH, shift=Shift(GradMode.UNKNOWN, GradMode.UNKNOWN, GradMode.UNKNOWN), api=name

@@ -61,6 +61,9 @@ class Models:
         if any(naming.sounds_like_no_grad(key) and each.constant is not False for key, each in given.keywords.items()):
             # model(x, is_inference=True) may turn gradients off inside.
             context.state.mode = changed(outside, ANYTHING)
+        if definition is None and name != "forward" and any(map(naming.sounds_like_batching, given.keywords)):
+            # So may model.encode(texts, batch_size=32), which is an evaluation by itself: it goes through all data.
+            context.state.mode = changed(outside, ANYTHING)
         self.rows.forward(
             node,
             model,
