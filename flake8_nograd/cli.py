@@ -40,6 +40,8 @@ class Outcome:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the result is its exit code."""
     given = _parser().parse_args(arguments)
+    if sys.stdout is None:  # closed by who started us: what is printed is lost
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - it stays open as long as we run
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name or line that the terminal cannot show is no reason to stop
             stream.reconfigure(errors="backslashreplace")
@@ -56,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FINDINGS
     except OSError as error:
-        _complain(str(error.filename), error)
+        _complain(str(error.filename or "standard output"), error)
         return TROUBLE
 
 
@@ -258,6 +260,8 @@ def _checked(outcome: Outcome, options: Options) -> Iterator[Reported]:
 
 
 def _standard_input(given: argparse.Namespace, options: Options) -> int:
+    if sys.stdin is None:
+        raise ConfigError("standard input is closed")
     before = sys.stdin.buffer.read()
     if any(matches(given.stdin_filename, each) for each in options.exclude):
         if not given.check and not given.diff:

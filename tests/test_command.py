@@ -21,6 +21,9 @@ from flake8_nograd.cli import INTERRUPTED, Outcome, main
 from flake8_nograd.config import Options
 from tests.test_faces import BAD, GOOD, RAISES
 
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(files.__file__).parent.parent)}
+"""Of the commands that tests start."""
+
 
 @pytest.fixture(autouse=True)
 def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,10 +194,9 @@ def test_user_code_is_never_run() -> None:
 def test_a_pipe_that_closes_early_gives_no_traceback() -> None:
     for number in range(60):
         put(f"bad{number}.py")
-    environment = {**os.environ, "PYTHONPATH": str(Path(files.__file__).parent.parent)}
     for options in ("--check", "--diff", "--list-rules", "--check --output-format json"):
         line = f"{sys.executable} -m flake8_nograd --isolated {options} . | head -n 1"
-        result = subprocess.run(["sh", "-c", line], env=environment, capture_output=True, check=True)
+        result = subprocess.run(["sh", "-c", line], env=ENVIRONMENT, capture_output=True, check=True)
         assert b"Traceback" not in result.stderr
         assert b"BrokenPipe" not in result.stderr
 
@@ -203,9 +205,8 @@ def test_an_interrupt_leaves_each_file_whole() -> None:
     text = "".join(BAD.replace("def evaluate", f"def evaluate{number}") for number in range(20))
     for number in range(30):
         put(f"bad{number}.py", text)
-    environment = {**os.environ, "PYTHONPATH": str(Path(files.__file__).parent.parent)}
     command = [sys.executable, "-m", "flake8_nograd", "--isolated", "-j", "2", "."]
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     process.stdout.readline()
     process.send_signal(signal.SIGINT)
@@ -355,7 +356,7 @@ def test_colour_is_for_terminals(monkeypatch: pytest.MonkeyPatch, capsys: pytest
 
 def test_a_terminal_that_lacks_letters_is_no_reason_to_stop() -> None:
     put("bad.py", BAD.replace("in loader:", "in loader:  # \u03c0"))
-    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONPATH": str(Path(files.__file__).parent.parent)}
+    environment = {**ENVIRONMENT, "PYTHONIOENCODING": "ascii"}
     command = [sys.executable, "-m", "flake8_nograd", "--isolated", "--check", "."]
     result = subprocess.run(command, env=environment, capture_output=True, check=False)
     assert result.returncode == 1
@@ -453,3 +454,31 @@ def test_a_process_that_is_killed(
     examined = names[: names.index(said[1])]
     for name in names:
         assert (Path(name).read_text() != BAD) is (name in examined)
+
+
+@pytest.mark.skipif(not shutil.which("sh"), reason="needs a shell")
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ("--check bad.py >&-", 1, "Found 1 error; 1 can be fixed.\n"),
+        ("--check - <&-", 2, "nograd-fix: standard input is closed\n"),
+    ],
+)
+def test_closed_streams(arguments: str, code: int, said: str) -> None:
+    """As services start what needs none."""
+    put("bad.py")
+    command = ["sh", "-c", f'exec "$0" -m flake8_nograd --isolated {arguments}', sys.executable]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (code, said)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("how", ["text", "json"])
+def test_a_report_that_cannot_be_written(how: str) -> None:
+    put("bad.py")
+    command = [sys.executable, "-m", "flake8_nograd", "--isolated", "--check", "--output-format", how, "bad.py"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, env=ENVIRONMENT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("nograd-fix: standard output: ")
+    assert "Traceback" not in done.stderr
