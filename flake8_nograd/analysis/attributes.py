@@ -13,10 +13,11 @@ from ..grad import Answer
 from . import lookup, model_state
 from .calls import Calls
 from .computing import computed, detached
+from .conditions import outcome
 from .context import Context
 from .putting import GROUPS
 from .reading import path_of
-from .value import DATA, PLAIN, TENSORS, UNKNOWN, Abstract, replace
+from .value import DATA, PLAIN, TENSORS, UNKNOWN, Abstract, constant, replace
 
 PAIR = ("values", "indices")
 """The items of what ``x.max(1)`` and ``x.topk(5)`` give, by name."""
@@ -89,7 +90,8 @@ class Attributes:
             context.takes(base, part, node)
             return lookup.named(context, part, path) if path else part
         if base.kind is Kind.MODEL:
-            return self._part(node, base, name, path)
+            known = outcome(context, node) if name == "training" and isinstance(node, cst.Attribute) else Answer.UNKNOWN
+            return self._part(node, base, name, path) if known is Answer.UNKNOWN else constant(known is Answer.YES)
         if name == "param_groups":
             return _groups(node)
         if name in torch_operations.VIEW_ATTRIBUTES and base.kind in TENSORS:

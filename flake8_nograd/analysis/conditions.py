@@ -47,8 +47,6 @@ def outcome(context: Context, test: cst.BaseExpression) -> Answer:
     match test:
         case cst.UnaryOperation(operator=cst.Not(), expression=inner):
             return outcome(context, inner).opposite()
-        case cst.Call(func=cst.Name(value="bool"), args=[cst.Arg(value=inner)]):
-            return outcome(context, inner)
         case cst.BooleanOperation(left=left, operator=operator, right=right):
             decides = Answer.NO if isinstance(operator, cst.And) else Answer.YES
             parts = {outcome(context, left), outcome(context, right)}
@@ -108,6 +106,8 @@ def _conditions(context: Context, test: cst.BaseExpression, holds: bool) -> Iter
     match test:
         case cst.UnaryOperation(operator=cst.Not(), expression=inner):
             yield from _conditions(context, inner, not holds)
+        case cst.Call(func=cst.Name(value="bool"), args=[cst.Arg(value=inner)]):
+            yield from _conditions(context, inner, holds)
         case cst.BooleanOperation(left=left, operator=operator, right=right):
             if isinstance(operator, cst.And) is holds:
                 yield from _conditions(context, left, holds)

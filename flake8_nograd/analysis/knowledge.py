@@ -139,6 +139,8 @@ class FunctionKnowledge:
     """The access paths of what it takes for flags: parameters, and modes of models."""
     requested: dict[Flags, None] = field(default_factory=dict)
     """The flags that calls hand in outright."""
+    doubts: dict[cst.CSTNode, Flags] = field(default_factory=dict)
+    """The flags that lead to a backward pass on what has a graph perhaps, and have perhaps decided on that as well."""
     variants: dict[Flags, FunctionKnowledge] = field(default_factory=dict)
     """What is known of it where it is called with these."""
     conditions: dict[Condition, None] = field(default_factory=dict)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import libcst as cst
 
 from ..facts import (
+    Anchor,
     Assignment,
     Backward,
     Call,
@@ -23,6 +24,7 @@ from ..facts import (
     Switch,
     ThreadCall,
     Use,
+    Value,
     Write,
     Yield,
 )
@@ -93,6 +95,8 @@ class Recorder:
     settings: Settings
     rows: list[Row] = field(default_factory=list)
     quiet: int = 0
+    settled: dict[Anchor, Value] = field(default_factory=dict)
+    """What backward passes start from, where the conditions that lead to them have decided on that as well."""
 
     def write(self, row: Row) -> None:
         """Add a row, unless this is only a trial."""
@@ -113,7 +117,7 @@ class Recorder:
             joined=tuple(row for row in rows if isinstance(row, Joined)),
             forwards=tuple(row for row in rows if isinstance(row, Forward)),
             uses=tuple(row for row in rows if isinstance(row, Use)),
-            backwards=tuple(row for row in rows if isinstance(row, Backward)),
+            backwards=tuple(self._settled(row) for row in rows if isinstance(row, Backward)),
             writes=tuple(row for row in rows if isinstance(row, Write)),
             assignments=tuple(row for row in rows if isinstance(row, Assignment)),
             discarded=tuple(row for row in rows if isinstance(row, Discarded)),
@@ -125,3 +129,7 @@ class Recorder:
             yields=tuple(row for row in rows if isinstance(row, Yield)),
             reveals=tuple(row for row in rows if isinstance(row, Reveal)),
         )
+
+    def _settled(self, row: Backward) -> Backward:
+        target = self.settled.get(row.anchor)
+        return row if target is None else replace(row, target=target)

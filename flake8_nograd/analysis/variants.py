@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..facts import Evaluated
+from ..facts import Condition, Evaluated, Kind, Literal
 from ..grad import CERTAIN, Answer
 from . import model_state
 from .aspects import Aspect, Setting, root_of
@@ -41,14 +41,44 @@ def _flags_of(
         elif root == path:
             position = known.parameters.index(root)
             handed = given.at(position - bound, root) or known.defaults.get(position)
-            if handed is not None and (handed.is_none or handed.constant is not None):
-                said = None if handed.is_none else handed.constant
-                found[path] = Flag(path, type(said).__name__, said)
+            if handed is not None and handed.kind in OBJECTS:
+                found[path] = Flag(path, OBJECT, True)
+            elif handed is not None and (handed.is_none or handed.constant is not None):
+                found[path] = _flag(path, None if handed.is_none else handed.constant)
     modes, here = known.own.of(known.entry), context.mode()
     if here in CERTAIN and modes not in CERTAIN:
         # What it makes of the mode it is called under, this call finds, and no other caller's.
         found[GRAD] = Flag(GRAD, "mode", here.value)
     return tuple(found[path] for path in sorted(found))
+
+
+def flags_here(context: Context) -> Flags:
+    """What calls say of which the function at hand comes to where the walk stands."""
+    known = context.learning()
+    if known is None:
+        return ()
+    said = {each.path: _saying(context, known, each) for each in context.here.requires}
+    return tuple(each for _, each in sorted(said.items()) if each is not None)
+
+
+def _saying(context: Context, known: FunctionKnowledge, condition: Condition) -> Flag | None:
+    """What a call says that meets a condition, if that is one thing to say."""
+    path, among, holds = condition
+    if path.endswith(MODE):
+        return Flag(path, "mode", holds)
+    if among is not None and among != (None,):
+        return _flag(path, among[0]) if holds and len(among) == 1 else None
+    handed = context.state.names.get(as_handed_in(known.parameters.index(path)), UNKNOWN)
+    if handed.kind in OBJECTS:
+        return Flag(path, OBJECT, True) if holds is (among is None) else _flag(path, None)
+    if among is None and any(other.path == path and other.among is not None for other in known.conditions):
+        # What is more than a flag is true, or false, in more ways than one.
+        return None
+    return None if among and not holds else _flag(path, None if among else holds)
+
+
+def _flag(path: str, said: Literal) -> Flag:
+    return Flag(path, type(said).__name__, said)
 
 
 def take(context: Context, known: FunctionKnowledge, flags: Flags) -> None:
@@ -63,7 +93,14 @@ def take(context: Context, known: FunctionKnowledge, flags: Flags) -> None:
             context.state.settings[Aspect.TRAINING][path] = Setting(answer, Evaluated.CALLER)
         else:
             position = known.parameters.index(each.path)
-            identity = context.state.names[each.path].identity
+            held = context.state.names[each.path]
             said = NONE if each.constant is None else constant(each.constant)
-            said = replace(said, parameter=position, identity=identity)
+            said = replace(said, parameter=position, identity=held.identity)
+            if each.kind == OBJECT:
+                said = replace(held, constant=True)
             context.state.names[each.path] = context.state.names[as_handed_in(position)] = said
+
+
+OBJECT = "object"
+OBJECTS = frozenset({Kind.OPTIMIZER, Kind.SCALER, Kind.FUNCTION})
+"""What is true, if it is not ``None``."""

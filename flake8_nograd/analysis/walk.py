@@ -369,10 +369,11 @@ class Walk(cst.CSTVisitor):
         self._entered(deferred, learning)
         self.definitions.learn_class(deferred)
         later = len(self.definitions.deferred)
-        for flags in [*learning.requested] if not learning.is_generator else ():
+        wanted = dict.fromkeys((*learning.requested, *learning.doubts.values()))
+        for flags in wanted if not learning.is_generator else ():
             # All that it does to others is known: this is what its callers find.
             variant = FunctionKnowledge(node, learning.parent, learning.owner, learning.parameters, learning.tests)
-            variant.own, variant.decorators = learning.own, learning.decorators
+            variant.own, variant.decorators, variant.doubts = learning.own, learning.decorators, learning.doubts
             functions[node] = learning.variants[flags] = variant
             self.context.recorder.quiet += 1
             self._entered(deferred, variant, flags)

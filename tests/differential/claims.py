@@ -132,7 +132,8 @@ def _questions(found: Comparison, place: str, row: Reveal, visits: set[Seen], ot
         ask("is_inference", value.is_inference, lambda seen: _answer(seen.is_inference))
         if value.made_at is not None and value.kind is Kind.TENSOR:
             ask("made_under", value.made_under, lambda seen: seen.made_under)
-    elif kinds == {"module"}:
+    elif kinds == {"module"} and value.kind is not Kind.CRITERION:
+        # A loss does the same in both modes: no rule asks for it, and so no fact says it.
         ask("training", row.training, lambda seen: _answer(seen.training))
     _ask_kind(found, place, value.kind, kinds)
 

@@ -14,6 +14,7 @@ from ...grad import KEEP, Answer
 from .. import model_state
 from ..collected import Arguments, forwards_of, tupled
 from ..computing import computed
+from ..conditions import makes_a_flag
 from ..context import Context
 from ..knowledge import Def
 from ..value import PLAIN, UNKNOWN, Abstract, Definition, Lazy, nameless, replace, some_of
@@ -51,6 +52,8 @@ class BuiltinFunctions:
                 # for i in range(len(data)): goes through the data.
                 counted = next((source for each in given.positional if (source := _counted(each, name))), "")
                 return replace(PLAIN, source=counted)
+            if name == "bool":
+                return makes_a_flag(context, node)
             return replace(PLAIN, cut=Cut(Loss.ITEM, node)) if name in {"float", "int"} else PLAIN
         if name == "iter" and first is not None:
             return nameless(first)

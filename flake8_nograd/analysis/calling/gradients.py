@@ -19,6 +19,7 @@ from ..context import Context
 from ..putting import freeze, put, put_unnamed
 from ..reading import path_of
 from ..value import NONE, PLAIN, UNKNOWN, Abstract, replace
+from ..variants import flags_here
 from .rows import Rows
 
 
@@ -58,11 +59,22 @@ class Gradients:
         context.recorder.write(
             Backward(node, context.place(), target.fact(), how, receiver=written, retains=retains, is_certain=certain)
         )
+        self._doubts(node, target)
         context.use(target, node, Purpose.GRADIENT)
         if target.kind is Kind.TENSOR and not helper and target.label and target.requires_grad is Answer.UNKNOWN:
             # Where the program goes on, it had a graph.
             context.state.hold(target.label, replace(target, requires_grad=Answer.YES), target)
         return NONE if certain else Abstract(forwards=forwards_of(given.all()))
+
+    def _doubts(self, node: cst.Call, target: Abstract) -> None:
+        """``if train:`` decides that it goes back, and perhaps has decided before whether there is a graph."""
+        context, learning = self.context, self.context.learning()
+        if learning is None:
+            return
+        if context.here.flags and learning.doubts.get(node) == context.here.flags:
+            context.recorder.settled[node] = target.fact()
+        elif target.requires_grad is Answer.UNKNOWN and not context.recorder.quiet and (flags := flags_here(context)):
+            learning.doubts[node] = flags
 
     def differentiate(self, node: cst.Call, name: str, given: Arguments) -> Abstract:
         """``torch.autograd.grad`` and its like."""
