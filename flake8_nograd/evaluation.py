@@ -113,6 +113,14 @@ def _is_called_for_evaluation(facts: FileFacts, each: Forward, found: list[Forwa
     )
 
 
+def serves_tests(facts: FileFacts, function: Function | None) -> bool:
+    """Whether a function is a test, or a helper that only tests of the file call: they do not care what it records."""
+    if function is None or function.is_test:
+        return function is not None
+    callers = [call.place.function for call in facts.calls if call.function is function]
+    return bool(callers) and all(each is not None and each.is_test for each in callers)
+
+
 def _is_presumed_to_record(each: Forward) -> bool:
     """Whether a function that is handed on, and leaves gradients as they are, puts the model in evaluation mode."""
     return (
@@ -174,7 +182,7 @@ def _evaluates_by_name(facts: FileFacts, each: Forward, uses: list[Use]) -> bool
     function = each.place.function
     if (
         not each.place.loops
-        or (function is not None and function.is_test)
+        or serves_tests(facts, function)
         or not (uses or is_thrown_away(each))
         or is_no_tensor(facts, each, uses)
         or any(use.purpose not in ENDS or is_handed_to_attack(use) or trains_on(use) for use in uses)

@@ -4,8 +4,8 @@ The same waste as in NGR101, once: a prediction after `model.eval()` keeps its
 activations alive as long as its result lives. `model.eval()` leaves gradients
 on: the result requires gradients all the same.
 
-Tests that pytest or unittest collect are left alone: they often want the
-gradients, or do not care. So are scripts that run a model on noise to see its
+Tests that pytest or unittest collect are left alone, and helpers that only they call: they
+often want the gradients, or do not care. So are scripts that run a model on noise to see its
 shape, functions that read `.grad_fn`, and those that make something in their
 input require gradients. A method of the model on whose result `.numpy()` is
 called turns gradients off itself, or the call would raise; if a module runs itself so,
@@ -65,7 +65,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..evaluation import needless
+from ..evaluation import needless, serves_tests
 from ..evaluation_loops import evaluation_loop
 from ..facts import FileFacts
 from ..guarding import mended
@@ -82,8 +82,7 @@ def check(facts: FileFacts) -> Iterator[Finding]:
     found = needless(facts)
     reported = set()
     for each in found:
-        function = each.place.function
-        if function is not None and function.is_test:
+        if serves_tests(facts, each.place.function):
             continue
         if evaluation_loop(facts, each, found) is not None or each.anchor in reported:
             continue
