@@ -45,7 +45,7 @@ def belongs_to_caller(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         over_loader
         or _trains_itself(facts, owner)
         or _resumes_training(facts, each)
-        or _switches_itself(facts, each)
+        or (_switches_itself(facts, each) and not _is_called_by_a_program(each, function))
         or is_named_for_it(function)
     )
 
@@ -137,6 +137,14 @@ def _switches_itself(facts: FileFacts, each: Forward) -> bool:
         and switch.model.label == each.model.label.split(".")[0]
         for switch in facts.mode_switches
     )
+
+
+def _is_called_by_a_program(each: Forward, function: Function) -> bool:
+    """Whether parts of a module are run by a method that a program in another file calls: ``recognize``, ``translate``.
+
+    That program turns gradients off, for all that it does; ``self.eval()`` is for the dropout.
+    """
+    return each.model.label != "self" and naming.sounds_like_inference(function.name)
 
 
 def is_named_for_it(function: Function) -> bool:

@@ -14,7 +14,8 @@ is taken to turn gradients off there; one that stands beside a forward pass of t
 model that is under `no_grad` is taken to record nothing. A module that runs
 itself or its parts leaves gradients to its callers, unless it trains, is put
 back in training mode at the end, or puts its whole self in evaluation mode
-there. A result that is returned with its graph counts where the function is
+there; where it runs its parts then to recognize or translate, the program that calls it is taken to turn
+gradients off. A result that is returned with its graph counts where the function is
 named for evaluation or inference, or puts the model in evaluation mode itself
 and nothing near it asks for gradients of inputs. A private method
 (`_predict`) that returns a tensor and has no caller in the file is taken to be
