@@ -407,8 +407,8 @@ def sounds_like_training_on(callee: str) -> bool:
     words = set(words_of(name))
     if not sounds_like_training(name) or "fit" in words or sounds_like_metric(callee):
         return False
-    if words_of(name)[0] == "on":
-        # callbacks.on_train_end(loss): an event that others hear of.
+    if words_of(name)[0] == "on" or _any((*words_of(holder)[-1:], words_of(name)[0]), RECORD_WORDS):
+        # callbacks.on_train_end(loss), logger.train_info(loss): an event that others hear of.
         return False
     if words & (TRAINING_FUNCTION_WORDS - {"update"}):
         return True

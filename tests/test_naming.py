@@ -92,10 +92,11 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
         "memory.access memory.update accelerator.gather catalogue.add logits_processor criterion F.cross_entropy",
     ),
     naming.sounds_like_training_on: (
-        "agent.learn self.agent.update trainer.update learner.step_and_train model.train_model optimize train_step",
+        "agent.learn self.agent.update trainer.update learner.step_and_train model.train_model optimize train_step "
+        "self.score_model.train_on",
         "meter.update metric.update self.evaluator.update pca.fit update update_metrics print agent.act evaluate "
         "callbacks.on_train_end self.handler.on_training_step_end self.train_acc.update train_accuracy "
-        "self.training_metrics.update",
+        "self.training_metrics.update self.logger.train_info log_training_loss print_train_stats",
     ),
     naming.sounds_like_training: (
         "train fit training_step train_epoch optimize finetune update_critic update is_training self.training "

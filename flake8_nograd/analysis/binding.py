@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from .. import naming
-from ..facts import Assignment, Kind, Leaf, Loop, Manner, Purpose, Value
+from ..facts import Assignment, Kind, Leaf, Loop, Manner, Purpose, Role, Value
 from ..grad import Answer
 from . import lookup, model_state
 from .collected import filled
@@ -31,7 +31,7 @@ class Bindings:
         if len(node.targets) == 1 and self._pairwise(node):
             return
         value = acting(self.context.state, node.value, self.expressions.of(node.value))
-        value = self._handed_through(node, value)
+        value = self._handed_through_by_optimizer(node, self._handed_through(node, value))
         for each in node.targets:
             self._assign(node, each.target, value, node.value)
 
@@ -57,6 +57,29 @@ class Bindings:
         ):
             return value
         return replace(value, kind=Kind.MODEL, training=setting)
+
+    def _handed_through_by_optimizer(self, node: cst.Assign, value: Abstract) -> Abstract:
+        """``p, grad = self.as_real(p, grad)``: what a base class in another file gives back in the order it was given.
+
+        An optimizer changes the parameter afterwards, which would be in vain if it were another tensor.
+        """
+        match (node.targets[0].target, node.value):
+            case (
+                cst.Tuple(elements=[first, _, *_] as elements) as target,
+                cst.Call(func=cst.Attribute(value=cst.Name(value="self")), args=arguments),
+            ) if len(elements) == len(arguments) and value.kind is Kind.UNKNOWN and value.made_at is node.value:
+                pass
+            case _:
+                return value
+        if lookup.role(self.context, self.context.here.owner) is not Role.OPTIMIZER:
+            return value
+        pairs = list(zip(elements, arguments, self.expressions.targets.unpacked(target, value), strict=True))
+        back = [each.value for each, given, _ in pairs if _is_same(each.value, given)]
+        if len(back) < 2 or back[0] is not first.value or self.before(first.value).kind is not Kind.PARAMETER:
+            return value
+        return replace(
+            value, elements=tuple(self.before(each.value) if each.value in back else part for each, _, part in pairs)
+        )
 
     def assign_annotated(self, node: cst.AnnAssign) -> None:
         """``a: T = value``."""
@@ -294,6 +317,12 @@ class Bindings:
 
 def _kept(value: Abstract) -> Abstract:
     return value if value.label == "" or value.kind in {Kind.MODEL, Kind.API} else replace(value, label="")
+
+
+def _is_same(target: cst.BaseExpression, given: cst.Arg) -> bool:
+    """Whether a target has the name of an argument that is handed in by its position."""
+    path = place_of(target)
+    return bool(path) and not given.star and given.keyword is None and place_of(given.value) == path
 
 
 def _leaf_by_gradient(target: Abstract, source: cst.BaseExpression) -> Abstract:

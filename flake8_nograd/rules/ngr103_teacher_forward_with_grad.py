@@ -11,7 +11,7 @@ The rule is off: names do not tell a teacher that is meant to be trained along, 
 it has not been seen at work enough. Measured on 130 published packages it spoke
 four times, all in one of them, and was right.
 It speaks when a model with such a name, or a feature network (`vgg`) of what no other
-model has made, runs with gradients on, its result goes
+model has made, runs with gradients on, by itself or in a helper that gets it, its result goes
 undetached into a loss that another model has a part in, and nothing in the file
 is frozen; it must be in eval mode in that function, or an optimizer of the file
 exist and take no parameters of it.
@@ -100,7 +100,8 @@ def check(facts: FileFacts) -> Iterator[Finding]:
             (naming.sounds_like_teacher(each.model.label) or _gives_features_of_data(each))
             and each.place.grad is GradMode.ON
             and each.frozen is not Answer.YES
-            and each.via is None
+            and each.graph is not Answer.NO
+            and not _runs_others(facts, each)
             and not in_test(each.place)
             and any(each.anchor in forwards for forwards in losses)
             and (_is_evaluated(each) or (optimizes and not _is_optimized(facts, each.model.label)))
@@ -114,6 +115,13 @@ def _gives_features_of_data(each: Forward) -> bool:
         naming.sounds_like_feature_network(each.model.label)
         and not each.given
         and each.inputs_require_grad is Answer.NO
+    )
+
+
+def _runs_others(facts: FileFacts, each: Forward) -> bool:
+    """Whether a helper of the file runs it beside other models: ``losses(student, teacher, x)``."""
+    return each.via is not None and any(
+        other.anchor is each.anchor and other.model.label != each.model.label for other in facts.forwards
     )
 
 
@@ -141,7 +149,8 @@ def _is_optimized(facts: FileFacts, label: str) -> bool:
 def _fix(facts: FileFacts, forward: Forward) -> Fix | None:
     """Wrap the statement, where it is nothing but a name for the result."""
     if not any(
-        each.value.made_at is forward.anchor and each.expression is forward.anchor for each in facts.assignments
+        each.expression is forward.anchor and (forward.via is not None or each.value.made_at is forward.anchor)
+        for each in facts.assignments
     ):
         return None
     return Fix((Wrap((forward.place.statement,)),), False, "Run it under no_grad")

@@ -59,7 +59,7 @@ _MODELS = _words("""
     vae vqgan vqvae gan bert gpt llm resnet vgg inception clip transformer mlp cnn rnn lstm gru dqn diffusion flow
     learner estimator ema netg netd
 """)
-_BEFORE = _words("get make build create load save init set reset update export convert print count")
+_BEFORE = _words("get make build create load save init set reset update export convert print count unwrap")
 _NOT_FORWARD = _words("""
     eval train to cuda cpu half float double bfloat16 type state_dict load_state_dict parameters named_parameters
     modules named_modules children named_children buffers named_buffers zero_grad requires_grad_ apply add_module
@@ -177,7 +177,7 @@ class Recording:
 
     def _in_layer(self, node: ast.AST) -> bool:
         """Whether the class around is derived from a layer of torch, so that ``self.weight`` is its parameter."""
-        owner = next((each for each in self.guards.around(node) if isinstance(each, ast.ClassDef)), None)
+        owner = self._class_of(node)
         return owner is not None and any(_is_layer(base) for base in owner.bases)
 
     def kind(self, scope: Scope) -> Kind:
@@ -284,8 +284,8 @@ class Recording:
     def _guarded_by_callers(
         self, function: FunctionNode, place: tuple[int, int | None], seen: frozenset[FunctionNode]
     ) -> bool:
-        calls = self._calls.get(function.name, [])
-        if not calls or len(self._defined[function.name]) > 1 or function in seen:
+        calls = self._calls_of(function)
+        if not calls or function in seen:
             return False
         for call in calls:
             caller = self.guards.function_of(call)
@@ -296,6 +296,21 @@ class Recording:
             if caller is None or not self._guarded_by_callers(caller, place, seen | {function}):
                 return False
         return True
+
+
+    def _calls_of(self, function: FunctionNode) -> list[ast.Call]:
+        """The calls of a function by its name, without those of its namesakes; none where we cannot tell."""
+        calls, namesakes = self._calls.get(function.name, []), self._defined[function.name]
+        if len(namesakes) == 1:
+            return calls
+        owners = [self.guards.parents.get(each) for each in namesakes]
+        if any(_receiver(call) != "self" for call in calls) or len(set(owners)) < len(owners):
+            return []
+        others = [owner for owner in owners if owner is not self.guards.parents.get(function)]
+        return [call for call in calls if self._class_of(call) not in others]
+
+    def _class_of(self, node: ast.AST) -> ast.ClassDef | None:
+        return next((each for each in self.guards.around(node) if isinstance(each, ast.ClassDef)), None)
 
 
 def _updated(node: ast.AST) -> ast.expr | None:
