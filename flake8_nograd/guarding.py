@@ -27,7 +27,13 @@ def mended(facts: FileFacts, forwards: list[Forward], loop: Loop | None) -> Fix 
         region = Region(facts, edit, place.function, loop, statement)
         if not region.turns_gradients_on():
             what = "the function" if isinstance(edit, Decorate) else "the loop" if loop is not None else "the call"
-            fixes.append(Fix((edit,), is_safe(region, forwards), f"Run {what} under no_grad"))
+            above = list(_feeding(facts, forwards)) if isinstance(edit, Wrap) and loop is None else []
+            wraps = tuple(Wrap((each.place.statement,), NO_GRAD) for each in above)
+            regions = [Region(facts, wrap, place.function, None, *wrap.statements) for wrap in wraps]
+            safe = is_safe(region, forwards) and all(
+                is_safe(around, [each]) for around, each in zip(regions, above, strict=True)
+            )
+            fixes.append(Fix((*wraps, edit), safe, f"Run {what} under no_grad"))
     if not fixes:
         return None
     best, *others = sorted(fixes, key=lambda fix: not fix.safe)
@@ -40,6 +46,32 @@ def _edits(facts: FileFacts, function: Function | None, loop: Loop | None, state
         yield Decorate(function.anchor, NO_GRAD)
     if not _suspends(facts, function, loop, statement) and not _means_something_else(facts, function, loop, statement):
         yield Wrap((statement,), NO_GRAD)
+
+
+def _feeding(facts: FileFacts, forwards: list[Forward]) -> Iterator[Forward]:
+    """What the same model computes for the calls alone, above them: ``model(model.input_features())``."""
+    place = forwards[0].place
+    anchors = {each.anchor for each in forwards}
+    given = {anchor for each in forwards for anchor in each.given} - {each.anchor for each in needless(facts)}
+    for other in facts.forwards:
+        if (
+            other.anchor in given
+            and other.place.block is place.block
+            and other.place.statement is not place.statement
+            and other.model.label in {each.model.label for each in forwards}
+            and all(
+                anchors & use.value.forwards or (use.purpose in FEEDING and "." not in use.into)
+                for use in facts.uses
+                if other.anchor in use.value.forwards
+            )
+            and not _suspends(facts, place.function, None, other.place.statement)
+            and not _means_something_else(facts, place.function, None, other.place.statement)
+        ):
+            yield other
+
+
+FEEDING = frozenset({Purpose.OPERATION, Purpose.ACCUMULATED})
+"""What becomes of a result on the way to another forward pass."""
 
 
 def _only_evaluates(facts: FileFacts, function: Function) -> bool:

@@ -365,21 +365,27 @@ def test_silence_is_excused_where_the_guard_stands_elsewhere() -> None:
     """
     assert excuse_of(callers, 0) is Excuse.CALLERS
     assert excuse_of(callers.replace("@torch.no_grad()\n            def h", "def h"), 0) is Excuse.NONE
-    namesake = callers + """
+    namesake = (
+        callers
+        + """
         class B:
             def f(self, model):
                 pass
             def g(self, model):
                 self.f(model)
     """
+    )
     assert excuse_of(namesake, 0) is Excuse.CALLERS
     assert excuse_of(namesake.replace("self.f(model)\n    ", "A().f(model)\n    "), 0) is Excuse.NONE
     assert excuse_of(namesake.replace("        class B:\n", ""), 0) is Excuse.NONE
-    derived = namesake + """
+    derived = (
+        namesake
+        + """
         class C(A):
             def e(self, model):
                 self.f(model)
     """
+    )
     assert excuse_of(derived, 0) is Excuse.NONE
     hook = """
         import torch

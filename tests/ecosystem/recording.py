@@ -297,7 +297,6 @@ class Recording:
                 return False
         return True
 
-
     def _calls_of(self, function: FunctionNode) -> list[ast.Call]:
         """The calls of a function by its name, without those of its namesakes; none where we cannot tell."""
         calls, namesakes = self._calls.get(function.name, []), self._defined[function.name]
