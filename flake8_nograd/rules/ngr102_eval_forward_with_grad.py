@@ -50,7 +50,8 @@ Fix safety:
     that may keep results (`@lru_cache`); and where the file hooks into forward
     passes, or has an `nn.TransformerEncoder`, which gives zeros for padding without
     gradients; and where nobody takes what the model gives: it is run for what it
-    leaves in itself, perhaps with its graph.
+    leaves in itself, perhaps with its graph. What the same model computes above for that
+    pass alone (`model(model.input_features())`) goes under no-grad with it.
 
 When to silence it:
 

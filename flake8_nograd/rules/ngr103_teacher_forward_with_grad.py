@@ -119,9 +119,10 @@ def _gives_features_of_data(each: Forward) -> bool:
 
 
 def _runs_others(facts: FileFacts, each: Forward) -> bool:
-    """Whether a helper of the file runs it beside other models: ``losses(student, teacher, x)``."""
-    return each.via is not None and any(
-        other.anchor is each.anchor and other.model.label != each.model.label for other in facts.forwards
+    """Whether a helper of the file runs it beside other models, ``losses(student, teacher, x)``, or later, turn by turn."""
+    return each.via is not None and (
+        each.via.is_generator
+        or any(other.anchor is each.anchor and other.model.label != each.model.label for other in facts.forwards)
     )
 
 
