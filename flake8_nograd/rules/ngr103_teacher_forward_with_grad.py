@@ -119,7 +119,7 @@ def _gives_features_of_data(each: Forward) -> bool:
 
 
 def _runs_others(facts: FileFacts, each: Forward) -> bool:
-    """Whether a helper of the file runs it beside other models, ``losses(student, teacher, x)``, or later, turn by turn."""
+    """Whether a helper of the file runs it beside other models, ``losses(student, teacher, x)``, or is a generator."""
     return each.via is not None and (
         each.via.is_generator
         or any(other.anchor is each.anchor and other.model.label != each.model.label for other in facts.forwards)
