@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from .. import naming, torch_api, torch_classes, torch_operations
-from ..facts import Kind, Leaf, Loss, Purpose
+from ..facts import Evaluated, Kind, Leaf, Loss, Purpose
 from ..grad import Answer
 from . import lookup, model_state
 from .calls import Calls
@@ -90,7 +90,7 @@ class Attributes:
             context.takes(base, part, node)
             return lookup.named(context, part, path) if path else part
         if base.kind is Kind.MODEL:
-            known = outcome(context, node) if name == "training" and isinstance(node, cst.Attribute) else Answer.UNKNOWN
+            known = self._mode(node, base) if name == "training" and isinstance(node, cst.Attribute) else Answer.UNKNOWN
             return self._part(node, base, name, path) if known is Answer.UNKNOWN else constant(known is Answer.YES)
         if name == "param_groups":
             return _groups(node)
@@ -121,6 +121,11 @@ class Attributes:
         # Of ``self``, a class that is derived in the file may have another.
         others = lookup.overrides(self.context, owner, method.name.value) if owner in base.identity else []
         return Abstract(kind=Kind.FUNCTION, label=path, definitions=(method, *others), bound=bound)
+
+    def _mode(self, node: cst.Attribute, model: Abstract) -> Answer:
+        """What ``model.training`` says where this function has put it in a mode, or is walked for calls that say it."""
+        setting = model_state.training(self.context, model)
+        return setting.answer if setting.where is Evaluated.HERE else outcome(self.context, node)
 
     def _part(self, node: cst.CSTNode, model: Abstract, name: str, path: str) -> Abstract:
         """A part of a model of which the class is not known."""

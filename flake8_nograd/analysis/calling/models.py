@@ -136,7 +136,11 @@ class Models:
             requires = Answer.NO
         elif model.kind is Kind.UNKNOWN or _is_perhaps_of_inference([model, *inputs]):
             requires = Answer.UNKNOWN
-        elif mode is GradMode.ON and frozen is not Answer.YES and not model_state.perhaps_frozen(context, model):
+        elif mode is GradMode.ON and (
+            any(each.requires_grad is Answer.YES for each in inputs)
+            or (frozen is not Answer.YES and not model_state.perhaps_frozen(context, model))
+        ):
+            # The graph of an input goes through weights that are frozen.
             requires = Answer.YES
         elif frozen is Answer.YES and all(each.requires_grad is Answer.NO for each in inputs):
             requires = Answer.NO
