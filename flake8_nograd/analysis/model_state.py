@@ -69,7 +69,7 @@ def parameter(context: Context, node: cst.CSTNode, model: Abstract) -> Abstract:
     made = parameter_of(node, model.label, frozen(context, model))
     if was_perhaps_made_in_inference(model):
         surely = model.made_under is GradMode.INFERENCE
-        made = replace(made, is_inference=Answer.YES if surely else Answer.UNKNOWN)
+        made = replace(made, is_inference=Answer.YES if surely else Answer.UNKNOWN, made_under=model.made_under)
     differs = made.requires_grad is Answer.YES and model.label and _differs_in_part(context, model.label, Answer.NO)
     if not differs and not perhaps_frozen(context, model):
         return made
