@@ -114,7 +114,8 @@ def factory(writer: Writer) -> None:
     writer.line(f"def {name}(scale):")
     outside = _enter(writer, {"scale": Thing.MATRIX}, Thing.NONE)
     writer.depth += 1
-    if writer.choices.chance(40):
+    if writer.choices.chance(40) and not writer.scope.taken("offset"):
+        # A function within would look in vain for that of the one around: it has its own.
         writer.line(f"offset = {writer.matrix(1)}")
         writer.hold("offset", Thing.MATRIX)
         writer.reveal("offset")
