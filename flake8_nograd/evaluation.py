@@ -182,7 +182,7 @@ def _evaluates_by_name(facts: FileFacts, each: Forward, uses: list[Use]) -> bool
     function = each.place.function
     if (
         not each.place.loops
-        or serves_tests(facts, function)
+        or (function is not None and function.is_test)
         or not (uses or is_thrown_away(each))
         or is_no_tensor(facts, each, uses)
         or any(use.purpose not in ENDS or is_handed_to_attack(use) or trains_on(use) for use in uses)

@@ -87,7 +87,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..evaluation import needless, serves_tests
+from ..evaluation import needless
 from ..evaluation_loops import evaluation_loop
 from ..facts import FileFacts, Forward, Loop, Purpose
 from ..grad import Answer
@@ -109,7 +109,7 @@ def check(facts: FileFacts) -> Iterator[Finding]:
         if loop is not None:
             loops.setdefault(loop, []).append(each)
     for loop, forwards in loops.items():
-        if all(serves_tests(facts, each.place.function) for each in forwards):
+        if all(each.place.function is not None and each.place.function.is_test for each in forwards):
             continue
         anchors = {each.anchor for each in forwards}
         kept = any(
