@@ -17,7 +17,7 @@ from .conditions import outcome
 from .context import Context
 from .putting import GROUPS
 from .reading import path_of
-from .value import DATA, PLAIN, TENSORS, UNKNOWN, Abstract, constant, replace
+from .value import DATA, NAMED_PARAMETERS, PLAIN, TENSORS, UNKNOWN, Abstract, constant, replace
 
 PAIR = ("values", "indices")
 """The items of what ``x.max(1)`` and ``x.topk(5)`` give, by name."""
@@ -176,7 +176,7 @@ class Attributes:
             if context.known.freezes:
                 item = replace(item, requires_grad=Answer.UNKNOWN)
             return Abstract(kind=Kind.PARAMETERS, item=item, label=label)
-        if base.kind is Kind.PARAMETERS:
+        if base.kind is Kind.PARAMETERS and base.api != NAMED_PARAMETERS:
             return self.calls.containers.item(node, base)
         if base.kind is Kind.STATE:
             return Abstract(kind=Kind.TENSOR, requires_grad=Answer.NO, is_leaf=Answer.YES)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import libcst as cst
 
 from .. import naming
-from ..facts import Assignment, Kind, Leaf, Loop, Manner, Purpose, Role, Value
+from ..facts import Assignment, Kind, Loop, Manner, Purpose, Role, Value
 from ..grad import Answer
 from . import lookup, model_state
+from .calling.tensors import leaf_by_gradient
 from .collected import filled
 from .computing import written
 from .context import Context
@@ -99,7 +100,7 @@ class Bindings:
                 self.expressions.calls.tensors.write(node, base, manner, operation, [value])
             else:
                 item = replace(self.before(node.target), label=place_of(node.target))
-                item = _leaf_by_gradient(item, node.value)
+                item = leaf_by_gradient(item, node.value)
                 if item.leaf is not None or item.kind is Kind.TENSOR:
                     self.expressions.calls.tensors.write(node, item, Manner.AUGMENTED, operation, [value])
             context.use(value, node, Purpose.ACCUMULATED, into=base.label, added=node.value)
@@ -109,7 +110,7 @@ class Bindings:
         target = self.expressions.of(node.target)
         path = path_of(node.target)
         if path:
-            target = _leaf_by_gradient(replace(target, label=path), node.value)
+            target = leaf_by_gradient(replace(target, label=path), node.value)
         if target.kind in {Kind.TENSOR, Kind.PARAMETER} or target.is_inference is Answer.YES:
             data = isinstance(node.target, cst.Attribute) and node.target.attr.value == "data"
             manner = Manner.DATA if data else Manner.AUGMENTED
@@ -323,18 +324,6 @@ def _is_same(target: cst.BaseExpression, given: cst.Arg) -> bool:
     """Whether a target has the name of an argument that is handed in by its position."""
     path = place_of(target)
     return bool(path) and not given.star and given.keyword is None and place_of(given.value) == path
-
-
-def _leaf_by_gradient(target: Abstract, source: cst.BaseExpression) -> Abstract:
-    """``w -= lr * w.grad``: what has a gradient to read is a leaf, unless we know better."""
-    gradient = f"{target.label}.grad"
-    if not target.label or target.leaf is not None or Answer.NO in {target.is_leaf, target.requires_grad}:
-        return target
-    if target.kind not in {Kind.UNKNOWN, Kind.TENSOR, Kind.PARAMETER, Kind.DATA}:
-        return target
-    if not any(read == gradient or read.startswith(f"{gradient}.") for read, _ in places_in(source)):
-        return target
-    return replace(target, kind=Kind.TENSOR, leaf=Leaf.HAS_GRAD, requires_grad=Answer.YES)
 
 
 AUGMENTED = {

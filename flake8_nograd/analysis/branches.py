@@ -101,7 +101,10 @@ class Branches:
                 self.context.state.settings[Aspect.TRAINING][path] = setting
 
     def _narrowed(self, test: cst.BaseExpression) -> None:
-        """``isinstance(m, nn.Linear)``: where the test holds, ``m`` is a module; of ``torch.Tensor``, it is none."""
+        """``isinstance(m, nn.Linear)``, ``type(m) == nn.Linear``: where the test holds, ``m`` is a module.
+
+        Of ``torch.Tensor``, it is none.
+        """
         names = self.context.state.names
         for name in self._held_where(test, torch_classes.is_model_class):
             value = names.get(name, lookup.held_by_object(self.context, name) if "." in name else NONE)
@@ -119,11 +122,25 @@ class Branches:
                 return self._held_where(left, is_of) | self._held_where(right, is_of)
             case cst.BooleanOperation(left=left, right=right):
                 return self._held_where(left, is_of) & self._held_where(right, is_of)
-            case cst.Call(
-                func=cst.Name(value="isinstance"),
-                args=[cst.Arg(value=cst.Name() | cst.Attribute() as held), cst.Arg(value=classes)],
+            case (
+                cst.Call(
+                    func=cst.Name(value="isinstance"),
+                    args=[cst.Arg(value=cst.Name() | cst.Attribute() as held), cst.Arg(value=classes)],
+                )
+                | cst.Comparison(
+                    left=cst.Call(
+                        func=cst.Name(value="type"), args=[cst.Arg(value=cst.Name() | cst.Attribute() as held)]
+                    ),
+                    comparisons=[
+                        cst.ComparisonTarget(operator=cst.Equal() | cst.Is() | cst.In(), comparator=classes),
+                    ],
+                )
             ):
-                several = [each.value for each in classes.elements] if isinstance(classes, cst.Tuple) else [classes]
+                several = (
+                    [each.value for each in classes.elements]
+                    if isinstance(classes, cst.Tuple | cst.List | cst.Set)
+                    else [classes]
+                )
                 if several and all(is_of(self.bindings.before(each).api) for each in several):
                     return frozenset({path_of(held)} - {""})
         return frozenset()

@@ -381,6 +381,8 @@ def constant(value: bool | int | str) -> Abstract:
     return replace(PLAIN, constant=value)
 
 
+NAMED_PARAMETERS = "builtins.dict"
+"""By what parameters are held under their names: to go through them gives the names."""
 COLLECTIONS_OF_DATA = frozenset({Kind.LOADER, Kind.CONTAINER, Kind.DATA, Kind.UNKNOWN})
 """What somebody may go through piece by piece."""
 TENSORS = frozenset({Kind.TENSOR, Kind.PARAMETER, Kind.DATA})

@@ -10,12 +10,12 @@ and, for a part of it (`w[0] = 1`),
     RuntimeError: a view of a leaf Variable that requires grad is being used in an in-place operation.
 
 The rule wants evidence that the target is such a leaf: an item of
-`parameters()`, `weight` or `bias` of a module, an `nn.Parameter`, a tensor made
-with `requires_grad=True`, or one whose `.grad` the update reads. A method by which
-a module takes over weights (`load_from(self, weights)`), and that nobody in the
-file calls, is left to the file that loads the whole. What a base class of an optimizer, in
-another file, gives back in the order that it was given it (`p, grad = self.as_real(p, grad)`) is
-taken to be the same.
+`parameters()` or of a dictionary of `named_parameters()`, `weight` or `bias` of a
+module, an `nn.Parameter`, a tensor made with `requires_grad=True`, or one whose
+`.grad` the update reads. A method by which a module takes over weights
+(`load_from(self, weights)`), and that nobody in the file calls, is left to the file
+that loads the whole. What a base class of an optimizer, in another file, gives back in
+the order that it was given it (`p, grad = self.as_real(p, grad)`) is taken to be the same.
 
 Example:
 

@@ -17,7 +17,7 @@ from ..computing import computed
 from ..conditions import makes_a_flag
 from ..context import Context
 from ..knowledge import Def
-from ..value import PLAIN, UNKNOWN, Abstract, Definition, Lazy, nameless, replace, some_of
+from ..value import NAMED_PARAMETERS, PLAIN, UNKNOWN, Abstract, Definition, Lazy, nameless, replace, some_of
 from .containers import Containers
 from .gradients import Gradients
 from .rows import Rows
@@ -77,6 +77,8 @@ class BuiltinFunctions:
             items = [self.containers.inside(place, each) for place, each in zip(places, given.positional, strict=True)]
             lazy = next((each.lazy for each in given.positional if each.lazy is not None), None)
             return Abstract(kind=Kind.CONTAINER, label=label, item=tupled(items), lazy=lazy)
+        if name == "dict" and first is not None and first.kind is Kind.PARAMETERS:
+            return _named(node, first)
         if name == "dict":
             values = [] if given.positional or given.starred else list(given.keywords.values())
             forwards, identity = forwards_of(given.all()), frozenset({node})
@@ -153,6 +155,14 @@ class BuiltinFunctions:
 def _counted(value: Abstract, name: str) -> str:
     """What a length is of."""
     return value.source or (value.label if name == "len" else "")
+
+
+def _named(node: cst.Call, parameters: Abstract) -> Abstract:
+    """Parameters by their names: ``dict(model.named_parameters())``."""
+    held = parameters.item
+    if held is not None and held.elements is not None:
+        held = held.elements[-1]
+    return replace(nameless(parameters), item=held, api=NAMED_PARAMETERS, identity=frozenset({node}))
 
 
 def _functions(value: Abstract) -> list[Def]:

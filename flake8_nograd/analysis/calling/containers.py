@@ -13,7 +13,7 @@ from ..changing import change_in_place
 from ..collected import Arguments, contents, filled, forwards_of, merge, shallow
 from ..computing import computed
 from ..context import Context
-from ..value import DATA, NONE, PLAIN, UNKNOWN, Abstract, replace
+from ..value import DATA, NAMED_PARAMETERS, NONE, PLAIN, UNKNOWN, Abstract, replace
 from .rows import Rows
 
 
@@ -44,7 +44,8 @@ class Containers:
             return Abstract(kind=Kind.CONTAINER, item=receiver.item, identity=frozenset({node}))
         if name in {"values", "copy"}:
             # Another container, with the same in it.
-            return replace(receiver, elements=None, label="", identity=frozenset({node}))
+            another = replace(receiver, elements=None, label="", identity=frozenset({node}))
+            return replace(another, api="") if name == "values" else another
         if name in {"get", "pop"}:
             return replace(UNKNOWN if receiver.kind is Kind.STATE else held, label="")
         if name == "keys":
@@ -103,7 +104,7 @@ class Containers:
         """What iterating over a value will give, of which nothing is asked yet."""
         if value.kind is Kind.LOADER:
             return replace(DATA, identity=frozenset({node}))
-        if value.kind is Kind.STATE:
+        if value.kind is Kind.STATE or value.api == NAMED_PARAMETERS:
             # Its names.
             return PLAIN
         if value.elements:

@@ -44,6 +44,8 @@ class Library:
             for flag in given.all():
                 takes_for_a_flag(context, flag)
             return replace(switch_of(name, given), identity=frozenset({node}))
+        if name == "collections.OrderedDict":
+            name = "builtins.dict"
         if name.startswith("builtins."):
             return self.builtins.call(node, name.removeprefix("builtins."), given)
         self.rows.call(node, name, UNKNOWN, given)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from ... import torch_operations
-from ...facts import Cut, Kind, Loss, Manner, Purpose, Write
+from ...facts import Cut, Kind, Leaf, Loss, Manner, Purpose, Write
 from ...grad import Answer, GradMode
 from .. import lookup
 from ..changing import change_in_place
@@ -15,6 +15,7 @@ from ..collected import Arguments, flat, forwards_of
 from ..computing import computed, detached, is_perhaps_of_inference, perhaps_itself, rescaled, written
 from ..context import Context
 from ..putting import freeze
+from ..reading import places_in
 from ..value import PLAIN, UNKNOWN, Abstract, replace
 from .containers import Containers
 from .functions import Functions
@@ -106,6 +107,8 @@ class Tensors:
 
     def _in_place(self, node: cst.Call, receiver: Abstract, name: str, given: Arguments) -> Abstract:
         manner = Manner.DATA if receiver.label.endswith(".data") else Manner.METHOD
+        for each in node.args:
+            receiver = leaf_by_gradient(receiver, each.value)
         self.write(node, receiver, manner, name, given.all(), used=not given.is_statement)
         return receiver
 
@@ -182,3 +185,15 @@ SUMS = frozenset({"sum", "mean", "add", "sub", "mul", "div", "clone"})
 COMMON_METHODS = frozenset(
     {"get", "set", "run", "forward", "step", "update", "reset", "close", "write", "read", "log", "save", "load"}
 )
+
+
+def leaf_by_gradient(target: Abstract, source: cst.BaseExpression) -> Abstract:
+    """``w -= lr * w.grad``, ``w.sub_(lr * w.grad)``: what has a gradient to read is a leaf, unless we know better."""
+    gradient = f"{target.label}.grad"
+    if not target.label or target.leaf is not None or Answer.NO in {target.is_leaf, target.requires_grad}:
+        return target
+    if target.kind not in {Kind.UNKNOWN, Kind.TENSOR, Kind.PARAMETER, Kind.DATA}:
+        return target
+    if not any(read == gradient or read.startswith(f"{gradient}.") for read, _ in places_in(source)):
+        return target
+    return replace(target, kind=Kind.TENSOR, leaf=Leaf.HAS_GRAD, requires_grad=Answer.YES)
