@@ -285,13 +285,18 @@ def _runs_model(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         each.method.startswith("_")
         or naming.sounds_like_preparation(each.method)
         or naming.sounds_like_parameters(each.method)
-        or any(has_no_graph(use) for use in uses)
+        or (_is_for_evaluation(each.method) and any(has_no_graph(use) for use in uses))
     ):
         return False
     if naming.sounds_like_forward(each.method):
         return True
     used = each.anchor in operated_on(facts) or any(is_tensor(use) for use in uses)
     return used and not _is_left_unguarded(facts, each)
+
+
+def _is_for_evaluation(method: str) -> bool:
+    """Whether a method of a model, by its name, is no part of training, so that it may turn gradients off itself."""
+    return naming.sounds_like_evaluation(method) or naming.sounds_like_encoding(method)
 
 
 def _is_left_unguarded(facts: FileFacts, each: Forward) -> bool:

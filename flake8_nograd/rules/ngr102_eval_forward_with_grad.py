@@ -7,9 +7,9 @@ on: the result requires gradients all the same.
 Tests that pytest or unittest collect are left alone, and helpers that only they call: they
 often want the gradients, or do not care. So are scripts that run a model on noise to see its
 shape, functions that read `.grad_fn`, and those that make something in their
-input require gradients. A method of the model on whose result `.numpy()` is
-called turns gradients off itself, or the call would raise; if a module runs itself so,
-its callers do. A method of another file that is told a batch size goes through data by itself, and
+input require gradients. A method of the model that is named for evaluation or encoding, and on
+whose result `.numpy()` is called, turns gradients off itself, or the call would raise; if a module
+runs itself so, its callers do. A method of another file that is told a batch size goes through data by itself, and
 is taken to turn gradients off there; one that stands beside a forward pass of the same
 model that is under `no_grad` is taken to record nothing. A module that runs
 itself or its parts leaves gradients to its callers, unless it trains, is put
