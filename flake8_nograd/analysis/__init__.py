@@ -11,7 +11,8 @@ from ..settings import Settings
 from .callers import settle_callers
 from .context import Context
 from .entering import parameters_of
-from .knowledge import FunctionKnowledge, Knowledge
+from .function_knowledge import FunctionKnowledge
+from .knowledge import Knowledge
 from .recorder import Recorder, Surroundings
 from .state import State
 from .walk import Walk

@@ -6,7 +6,9 @@ import libcst as cst
 
 from ..facts import Guard, Role
 from ..grad import KEEP, GradMode
-from .knowledge import Def, FunctionKnowledge, Knowledge
+from .function_knowledge import FunctionKnowledge
+from .knowledge import Knowledge
+from .value import Def
 
 
 def settle_callers(knowledge: Knowledge) -> None:

@@ -12,9 +12,8 @@ from . import lookup
 from .aspects import is_part, root_of
 from .collected import merge
 from .context import Context, as_handed_in
-from .knowledge import Place
 from .state import mutated
-from .value import Abstract, Definition, replace
+from .value import Abstract, Definition, Holder, replace
 
 ANY_TENSOR = (
     Abstract(kind=Kind.TENSOR, requires_grad=Answer.NO, is_leaf=Answer.YES),
@@ -115,7 +114,7 @@ def _found_changed(
             yield other, value, value | after
 
 
-def _leads_there(context: Context, paths: set[str], place: Place) -> bool:
+def _leads_there(context: Context, paths: set[str], place: Holder) -> bool:
     scope, name = place
     if not name.startswith(tuple(root_of(path) for path in paths)):
         return False

@@ -13,7 +13,7 @@ from . import model_state
 from .aspects import root_of
 from .collected import Arguments
 from .context import Context
-from .knowledge import FunctionKnowledge
+from .function_knowledge import FunctionKnowledge
 from .reading import path_of
 from .value import PLAIN, Abstract, constant
 

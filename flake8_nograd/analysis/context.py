@@ -11,10 +11,11 @@ from .. import naming
 from ..facts import LEAVING, Evaluated, InferenceUse, Kind, LazyRun, Loss, Place, Purpose, Use
 from ..grad import ANYTHING, KEEP, Answer, GradMode, Shift
 from .aspects import Aspect, Setting, setting_of
-from .knowledge import GRAD, Caller, Def, FunctionKnowledge, Knowledge
+from .function_knowledge import GRAD, Caller, FunctionKnowledge
+from .knowledge import Knowledge
 from .recorder import Recorder, Surroundings
 from .state import State
-from .value import UNKNOWN, Abstract, Definition, replace
+from .value import UNKNOWN, Abstract, Def, Definition, replace
 
 
 @dataclass(slots=True)

@@ -13,11 +13,11 @@ from .binding import Bindings
 from .context import Context
 from .entering import framework_mode, is_step_of_base, parameters_of
 from .expressions import Expressions
-from .knowledge import Def, FunctionKnowledge
+from .function_knowledge import FunctionKnowledge
 from .reading import path_of
 from .switches import Switches, uncalled
 from .switching import acting
-from .value import Abstract
+from .value import Abstract, Def
 
 
 @dataclass(slots=True)

@@ -9,9 +9,10 @@ from ..facts import Evaluated, Kind, Role
 from ..grad import Answer, GradMode
 from . import lookup
 from .aspects import Aspect, Setting, is_part
+from .class_knowledge import ClassKnowledge
 from .context import Context, as_handed_in
-from .knowledge import ClassKnowledge, Def, FunctionKnowledge
-from .value import DATA, PLAIN, UNKNOWN, Abstract, replace
+from .function_knowledge import FunctionKnowledge
+from .value import DATA, PLAIN, UNKNOWN, Abstract, Def, replace
 
 WITHOUT_GRAPH = frozenset({"builtins.int", "builtins.float", "builtins.bool", "builtins.str"})
 """Annotations of what has no graph."""

@@ -15,7 +15,7 @@ from . import model_state
 from .aspects import NOT_SET, is_part, root_of
 from .context import Context
 from .switching import of_another_function
-from .value import UNKNOWN, Abstract, Definition, replace
+from .value import UNKNOWN, Abstract, Definition, Holder, replace
 
 NAMED = frozenset({Kind.MODEL, Kind.PARAMETER, Kind.PARAMETERS, Kind.TENSOR, Kind.DATA, Kind.UNKNOWN})
 """What may be changed in place, or put in a mode."""
@@ -40,7 +40,7 @@ def seen_from_within(context: Context, name: str, value: Abstract) -> None:
     context.learned.bind(owner_of(context, name), name, value.elsewhere())
 
 
-def places_of(context: Context, value: Abstract) -> frozenset[tuple[Definition | None, str]]:
+def places_of(context: Context, value: Abstract) -> frozenset[Holder]:
     """The names and attributes by which others than the function that is handed a value may reach it."""
     if value.kind not in NAMED:
         return frozenset()

@@ -14,7 +14,7 @@ from .aspects import Aspect
 from .binding import Bindings
 from .context import Context
 from .expressions import Expressions
-from .knowledge import FunctionKnowledge
+from .function_knowledge import FunctionKnowledge
 from .putting import put_all, reached, takes_mode_of, went_through
 from .reading import bound_by, breaks, elements_of, path_of, rebinds
 from .state import State

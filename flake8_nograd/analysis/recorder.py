@@ -30,8 +30,9 @@ from ..facts import (
 )
 from ..grad import Shift
 from ..settings import Settings
-from .knowledge import Def, Flags, Knowledge
-from .value import Definition
+from .function_knowledge import Flags
+from .knowledge import Knowledge
+from .value import Def, Definition
 
 Row = (
     Assignment

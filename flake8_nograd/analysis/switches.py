@@ -17,11 +17,10 @@ from .binding import Bindings
 from .collected import Arguments
 from .context import Context
 from .expressions import Expressions
-from .knowledge import Def
 from .reading import joined, path_of
 from .recorder import Surroundings
 from .switching import OFF, changed, switch_of
-from .value import Abstract, Leaving, replace
+from .value import Abstract, Def, Leaving, replace
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ import libcst as cst
 
 from ..grad import Shift
 from .context import Context
-from .knowledge import FunctionKnowledge
+from .function_knowledge import FunctionKnowledge
 from .state import State, unstacked
 from .value import UNKNOWN
 

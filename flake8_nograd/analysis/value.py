@@ -15,6 +15,10 @@ from .aspects import NOT_SET, Aspect, Setting
 
 Definition = cst.FunctionDef | cst.Lambda | cst.ClassDef
 """What a function or class value stands for."""
+Def = cst.FunctionDef | cst.Lambda
+"""A function of the file."""
+Holder = tuple[Definition | None, str]
+"""What holds a value: an attribute of a class, or a name of a function or, for ``None``, of the module."""
 
 
 class Leaving(Flag):
@@ -110,7 +114,7 @@ class Abstract(NamedTuple):
 
     Of a collection of parameters it says that these are all of the model's, of a model that it is a part of one.
     """
-    held: frozenset[tuple[Definition | None, str]] = frozenset()
+    held: frozenset[Holder] = frozenset()
     """The attributes of classes, and the names of other scopes, that this object comes from."""
     views: frozenset[cst.CSTNode] = frozenset()
     """The identities of the tensors that it is a view of: autograd treats them as one.

@@ -11,7 +11,7 @@ from .aspects import Aspect, Setting, root_of
 from .collected import Arguments
 from .conditions import MODE
 from .context import Context, as_handed_in
-from .knowledge import GRAD, Flag, Flags, FunctionKnowledge
+from .function_knowledge import GRAD, Flag, Flags, FunctionKnowledge
 from .value import NONE, UNKNOWN, constant, replace
 
 

@@ -9,12 +9,13 @@ from ..grad import KEEP, UNREACHED
 from . import lookup, model_state
 from .binding import Bindings
 from .branches import Branches
+from .class_knowledge import ClassKnowledge
 from .context import Context
 from .defining import Deferred, Definitions
 from .entering import enter, role_of
 from .expressions import Expressions
+from .function_knowledge import Flags, FunctionKnowledge
 from .importing import Imports
-from .knowledge import ClassKnowledge, Flags, FunctionKnowledge
 from .loops import Loops
 from .reading import compared, path_of, place_of
 from .state import State

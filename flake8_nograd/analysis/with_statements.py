@@ -12,7 +12,7 @@ from ..facts import Kind, Yield
 from ..grad import ANYTHING, KEEP, Shift
 from .context import Context
 from .expressions import Expressions
-from .knowledge import FunctionKnowledge
+from .function_knowledge import FunctionKnowledge
 from .reading import path_of
 from .state import unstacked
 from .switches import Switches

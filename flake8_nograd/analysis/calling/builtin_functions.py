@@ -16,8 +16,7 @@ from ..collected import Arguments, forwards_of, tupled
 from ..computing import computed
 from ..conditions import makes_a_flag
 from ..context import Context
-from ..knowledge import Def
-from ..value import NAMED_PARAMETERS, PLAIN, UNKNOWN, Abstract, Definition, Lazy, nameless, replace, some_of
+from ..value import NAMED_PARAMETERS, PLAIN, UNKNOWN, Abstract, Def, Definition, Lazy, nameless, replace, some_of
 from .containers import Containers
 from .gradients import Gradients
 from .rows import Rows

@@ -17,7 +17,7 @@ from ..changing import change_in_place, kept
 from ..collected import Arguments, contents
 from ..conditions import NOTHING_KNOWN, Meets
 from ..context import Context
-from ..knowledge import FunctionKnowledge
+from ..function_knowledge import FunctionKnowledge
 from ..putting import GROUPS, freeze, freeze_some, perhaps_rebound, put, put_elsewhere
 from ..value import TENSORS, Abstract, Definition, either_cut, replace
 from .containers import Containers

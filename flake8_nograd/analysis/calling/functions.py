@@ -16,10 +16,10 @@ from ..aspects import BUILT, NOT_SET, Aspect, Setting, root_of
 from ..collected import Arguments, forwards_of, merge
 from ..conditions import NOTHING_KNOWN, Meets, met
 from ..context import Context
-from ..knowledge import Def, FunctionKnowledge
+from ..function_knowledge import FunctionKnowledge
 from ..putting import put
 from ..switching import switch_of
-from ..value import UNKNOWN, Abstract, Definition, Leaving, Put, replace
+from ..value import UNKNOWN, Abstract, Def, Definition, Leaving, Put, replace
 from ..variants import as_called
 from .effects import Effects
 from .handing import interrupted_by, left_by, note_aliases, paths_inside, result_of, transfer

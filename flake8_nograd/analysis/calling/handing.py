@@ -10,8 +10,8 @@ from ...grad import Shift
 from ..aspects import Aspect, Setting, is_part, setting_of
 from ..collected import Arguments, forwards_of
 from ..context import Context
-from ..knowledge import Def, FunctionKnowledge
-from ..value import Abstract, replace
+from ..function_knowledge import FunctionKnowledge
+from ..value import Abstract, Def, replace
 
 
 def note_aliases(learned: FunctionKnowledge, bound: int, given: Arguments) -> None:

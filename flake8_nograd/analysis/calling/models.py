@@ -16,7 +16,7 @@ from ..collected import Arguments, flat, forwards_of, merge
 from ..computing import NO_GRAD_CUTS, cut_by, was_perhaps_made_in_inference
 from ..conditions import Meets, met
 from ..context import Context
-from ..knowledge import FunctionKnowledge
+from ..function_knowledge import FunctionKnowledge
 from ..putting import put
 from ..switching import changed
 from ..value import DATA, PLAIN, UNKNOWN, Abstract, replace

@@ -14,8 +14,8 @@ from .. import model_state
 from ..collected import Arguments, forwards_of
 from ..conditions import NOTHING_KNOWN, Meets
 from ..context import Context
-from ..knowledge import Def, FunctionKnowledge, Run
-from ..value import Abstract
+from ..function_knowledge import FunctionKnowledge, Run
+from ..value import Abstract, Def
 
 
 @dataclass(slots=True)
