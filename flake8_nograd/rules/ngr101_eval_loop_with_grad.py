@@ -10,26 +10,6 @@ its running statistics, and leaves gradients on.
 On torch 2.13 a four-layer perceptron evaluated on ten batches keeps 16 MB of
 activations when `total += loss` collects them, and none under `no_grad`.
 
-The rule speaks when the model is in evaluation mode in the loop (`.eval()` in
-this function, at module level, by every caller in the file, or where its class makes
-it), or when a
-function named for evaluation loops over a validation or test loader and looks
-at what the model gives, or over any other data and nothing but values leaves
-the function, or an agent acts in an environment. Over a test loader it speaks
-in functions of any name, and at the end of a script, where the loop makes nothing
-but numbers. Of `predict(loader)` it is taken that nobody differentiates the
-predictions of all batches. It is silent when a result reaches `backward()`, when an
-input or nothing at all requires gradients, and when every caller in the file,
-or a framework (Lightning's `validation_step`), has turned gradients off.
-A guard in another file is not seen; but what is named for one (`with eval_mode(model):`)
-is trusted, unless it stands beside `no_grad()` elsewhere in the file, and so needs it.
-Where nobody in the file calls the function, and the model is put in evaluation mode in
-another one, it is taken that gradients are turned off there as well if a base class of that
-file makes the model, or if a result goes into `.numpy()`, which raises on a tensor with a graph.
-A function that turns gradients off for a part of itself, as a flag says, keeps them for the rest.
-What a function of another file gives back for the model, under the same name, is taken
-for that model, in the mode that it was in (`model = offload(model)`).
-
 Example:
 
     import torch
@@ -55,23 +35,59 @@ Use instead:
             correct += (model(x).argmax(1) == y).sum().item()
         return correct
 
+When it speaks:
+
+    - The model is in evaluation mode in the loop: `.eval()` in this function, at module
+      level, by every caller in the file, or where its class makes it.
+    - A function that is named for evaluation loops over a validation or test loader and
+      looks at what the model gives; or over any other data, and nothing but values leaves
+      it; or an agent acts in an environment.
+    - A loop goes over a test loader and makes nothing but numbers, in a function of any
+      name or at the end of a script.
+    - A function like `predict(loader)` collects what the model gives for all batches: it is
+      taken that nobody differentiates that.
+
+When it is silent:
+
+    - A result reaches `backward()`, or an input requires gradients, or nothing does.
+    - Every caller in the file, or a framework (Lightning's `validation_step`), has turned
+      gradients off.
+    - The function turns gradients off for a part of itself, as a flag says: it keeps them for
+      the rest.
+
+What it assumes:
+
+    It reads one file, and does not see a guard in another one.
+
+    - What is named for a guard (`with eval_mode(model):`, `with inference.context(model):`)
+      is one, unless it stands beside `no_grad()` elsewhere in the file, and so needs it.
+    - Where nobody in the file calls the function, and another file puts the model in
+      evaluation mode, gradients are turned off there as well if a base class of that file
+      makes the model, or if a result goes into `.numpy()`, which raises on a tensor with a
+      graph.
+    - What a function of another file gives back for the model, under the same name, is that
+      model, in the mode that it was in (`model = offload(model)`).
+
 Fix safety:
 
-    Safe when every result ends as a value in the region. Unsafe when a tensor
-    with a graph is returned, yielded, stored or handed to code that is not in
-    the file, since somebody there might differentiate it; and where nothing puts
-    the model in evaluation mode: one that gives forces differentiates inside, and
-    raises without gradients. Of a model in evaluation mode it is taken that it does
-    not, unless something read of its results is named for it (`out["forces"]`), or
-    its class is in the file and does. Unsafe also where a `forward` or helper of the
-    file asks for the mode (`torch.is_grad_enabled()`), hooks into a result, or has
-    a decorator that may keep results (`@lru_cache`); and where the file hooks into
-    forward passes, or has an `nn.TransformerEncoder`, which gives zeros for padding
-    without gradients; and where nobody takes what the model gives: it is run for what
-    it leaves in itself, perhaps with its graph. A loop is put under no-grad by itself
-    where the function around gives back what may have a graph of its own.
-    The fix is always `no_grad`, never `inference_mode`, whose tensors cannot be used
-    in autograd afterwards.
+    Safe when every result ends as a value in the region. Unsafe where:
+
+    - A tensor with a graph is returned, yielded, stored or handed to code that is not in the
+      file, since somebody there might differentiate it.
+    - Nothing puts the model in evaluation mode: one that gives forces differentiates inside,
+      and raises without gradients. Of a model in evaluation mode it is taken that it does not,
+      unless something read of its results is named for it (`out["forces"]`), or its class is
+      in the file and does.
+    - A `forward` or helper of the file asks for the mode (`torch.is_grad_enabled()`), hooks
+      into a result, or has a decorator that may keep results (`@lru_cache`).
+    - The file hooks into forward passes, or has an `nn.TransformerEncoder`, which gives zeros
+      for padding without gradients.
+    - Nobody takes what the model gives: it is run for what it leaves in itself, perhaps with
+      its graph.
+
+    A loop is put under no-grad by itself where the function around gives back what may have a
+    graph of its own. The fix is always `no_grad`, never `inference_mode`, whose tensors cannot
+    be used in autograd afterwards.
 
 When to silence it:
 

@@ -4,24 +4,6 @@ The same waste as in NGR101, once: a prediction after `model.eval()` keeps its
 activations alive as long as its result lives. `model.eval()` leaves gradients
 on: the result requires gradients all the same.
 
-Tests that pytest or unittest collect are left alone, and helpers that only they call: they
-often want the gradients, or do not care. So are scripts that run a model on noise to see its
-shape, functions that read `.grad_fn`, and those that make something in their
-input require gradients. A method of the model that is named for evaluation or encoding, and on
-whose result `.numpy()` is called, turns gradients off itself, or the call would raise; if a module
-runs itself so, its callers do. A method of another file that is told a batch size goes through data by itself, and
-is taken to turn gradients off there; one that stands beside a forward pass of the same
-model that is under `no_grad` is taken to record nothing. A module that runs
-itself or its parts leaves gradients to its callers, unless it trains, is put
-back in training mode at the end, or puts its whole self in evaluation mode
-there; where it runs its parts then to recognize or translate, the program that calls it is taken to turn
-gradients off. A result that is returned with its graph counts where the function is
-named for evaluation or inference, or puts the model in evaluation mode itself
-and nothing near it asks for gradients of inputs. A private method
-(`_predict`) that returns a tensor and has no caller in the file is taken to be
-called by a class in another file, which decides about gradients; a public one,
-and a nested function that is handed on, are taken to be called with gradients on.
-
 Example:
 
     import torch
@@ -41,17 +23,48 @@ Use instead:
         model.eval()
         return model(image).argmax(1)
 
+When it is silent:
+
+    - In tests that pytest or unittest collect, and in helpers that only they call: they often
+      want the gradients, or do not care.
+    - In scripts that run a model on noise to see its shape, functions that read `.grad_fn`,
+      and those that make something in their input require gradients.
+    - Where a module runs itself or its parts: it leaves gradients to its callers, unless it
+      trains, is put back in training mode at the end, or puts its whole self in evaluation
+      mode there. Where it runs its parts then to recognize or translate, the program that
+      calls it turns gradients off, it is taken.
+
+What it assumes:
+
+    It reads one file, and does not see what methods and callers in another one do.
+
+    - A method of the model turns gradients off itself if it is told a batch size, since it
+      goes through data; or if it is named for evaluation or encoding and its result goes into
+      `.numpy()`, which would raise on a tensor with a graph. If a module runs itself so, its
+      callers do.
+    - A method that stands beside a forward pass of the same model under `no_grad` records
+      nothing.
+    - A result that is returned with its graph is a prediction, where the function is named
+      for evaluation or inference, or puts the model in evaluation mode itself and nothing
+      near it asks for gradients of inputs.
+    - A private method (`_predict`) that returns a tensor and has no caller in the file is
+      called by a class in another file, which decides about gradients. A public one, and a
+      nested function that is handed on, are called with gradients on.
+
 Fix safety:
 
-    Safe when the result ends as a value (`.item()`, `argmax`, `.numpy()`).
-    Unsafe when a tensor with a graph leaves the function, since its caller
-    might differentiate it, and where a `forward` or helper of the file asks for
-    the mode (`torch.is_grad_enabled()`), hooks into a result, or has a decorator
-    that may keep results (`@lru_cache`); and where the file hooks into forward
-    passes, or has an `nn.TransformerEncoder`, which gives zeros for padding without
-    gradients; and where nobody takes what the model gives: it is run for what it
-    leaves in itself, perhaps with its graph. What the same model computes above for that
-    pass alone (`model(model.input_features())`) goes under no-grad with it.
+    Safe when the result ends as a value (`.item()`, `argmax`, `.numpy()`). Unsafe where:
+
+    - A tensor with a graph leaves the function, since its caller might differentiate it.
+    - A `forward` or helper of the file asks for the mode (`torch.is_grad_enabled()`), hooks
+      into a result, or has a decorator that may keep results (`@lru_cache`).
+    - The file hooks into forward passes, or has an `nn.TransformerEncoder`, which gives zeros
+      for padding without gradients.
+    - Nobody takes what the model gives: it is run for what it leaves in itself, perhaps with
+      its graph.
+
+    What the same model computes above for that pass alone (`model(model.input_features())`)
+    goes under no-grad with it.
 
 When to silence it:
 

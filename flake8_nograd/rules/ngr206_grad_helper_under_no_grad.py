@@ -14,8 +14,7 @@ not help; there the caller has to use `no_grad`.
 The rule speaks at the call, of functions of the same file. Where others call the
 function with gradients on, it speaks if the function is named for an attack or
 the like, or asks `torch.autograd.grad`: of any other, a flag may decide whether
-it goes back at all. In 209 published packages it did not speak: the error ends the
-first evaluation.
+it goes back at all.
 
 Example:
 

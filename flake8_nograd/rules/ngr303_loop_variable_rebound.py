@@ -12,8 +12,7 @@ none in place, or hands on another (`target = source`), and when nothing in the
 loop, or after it, reads the new one. Where it is kept (`adapted.append(p)`), as
 functional updates do, the rule is silent.
 
-In some 1,200 published packages the rule spoke five times, and was right. It is on, as
-the statement has no effect, whatever was meant.
+It is on, as the statement has no effect, whatever was meant.
 
 Example:
 

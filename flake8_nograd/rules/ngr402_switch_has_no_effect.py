@@ -8,9 +8,7 @@ either: as a condition it is always true. Only `torch.set_grad_enabled(...)` act
 when it is called. The rule is silent where an `AttributeError` is caught: there an
 old torch is asked whether it has the name.
 
-In some 1,200 published packages the rule spoke once, of a `torch.no_grad()` above a loop that
-makes training images, and was right. It is on, as nothing of what it says is a matter
-of judgement.
+It is on, as nothing of what it says is a matter of judgement.
 
 Example:
 

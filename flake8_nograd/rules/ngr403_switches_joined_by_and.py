@@ -11,8 +11,7 @@ rule reads the block as it was meant: other rules take all of them as entered.
 It is silent where an operand may be a condition (`flag and torch.no_grad()`,
 `is_available() and torch.no_grad()`, `manager or torch.no_grad()`).
 
-In some 1,200 published packages the rule spoke four times, two of them of a copy of the
-other two in another package, and was right. It is on, as Python decides which one is entered.
+It is on, as Python decides which one is entered, whatever was meant.
 
 Example:
 

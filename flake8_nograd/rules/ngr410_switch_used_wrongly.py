@@ -19,9 +19,8 @@ What torch 2.13 does with them:
   `list(...)` inside of the block runs them there; a list comprehension does, too.
   `enumerate`, `zip` and an object that keeps what it is given take nothing from it yet.
 
-In some 1,200 published packages the rule did not speak. It is on: the arguments raise, the
-nested object leaves gradients off, and of what is lazy the mode is certain where it is
-consumed.
+It is on: the arguments raise, the nested object leaves gradients off, and of what is lazy
+the mode is certain where it is consumed.
 
 Example:
 

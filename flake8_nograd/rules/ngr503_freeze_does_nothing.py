@@ -19,9 +19,7 @@ pairs of a name and a parameter, what has the parameters is no tensor, and
 At module level, outside of loops, a comparison or an attribute may be there to
 be shown, as in a notebook; there the rule is silent about them.
 
-In some 1,200 published packages the rule spoke once of `weight.requires_grad_ = not freeze`,
-which was right, and once of a method that is replaced, which it leaves alone since. It is
-on, as the statements do nothing, or raise, whatever was meant.
+It is on, as the statements do nothing, or raise, whatever was meant.
 
 Example:
 

@@ -13,8 +13,7 @@ is asked of it beside (`x.requires_grad_()`, `x.backward()`, `x.unsqueeze(0)`); 
 classes have a `detach()` that changes the object, such as a decoder's state that a
 model gives together with its output. `x.detach` without parentheses does nothing either.
 
-In some 1,300 published packages the rule spoke ten times, and was right. It is on, as
-what it speaks of has no effect, whatever was meant.
+It is on, as what it speaks of has no effect, whatever was meant.
 
 Example:
 
