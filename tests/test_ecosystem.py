@@ -11,9 +11,11 @@ from textwrap import dedent
 
 import pytest
 
+from flake8_nograd.source import Source
 from tests.ecosystem.agreement import flake8_places, json_places
 from tests.ecosystem.findings import functions
 from tests.ecosystem.guards import Guards, Scope
+from tests.ecosystem.judgements import Judgement, total, worths
 from tests.ecosystem.packages import SHORT, Package, chosen, pinned, unpack
 from tests.ecosystem.recall import outcomes
 from tests.ecosystem.recording import Excuse, Kind, Recording
@@ -534,6 +536,41 @@ def evaluate(model, loader):
     assert (outcome.codes, outcome.kind, outcome.restored) == (("NGR101",), Kind.EVAL_LOOP, Restored.WHOLLY)
     assert outcomes("def f(:\n") == []
     assert outcomes("import torch\n") == []
+
+
+# --- Judgements -----------------------------------------------------------------------
+
+
+def test_the_judgement_that_is_in_the_way() -> None:
+    """An encoder is taken to turn gradients off itself where its result has no graph; of one that acts, nobody says."""
+    text = """\
+import torch
+
+
+def play(agent, env):
+    agent.eval()
+    while not env.done:
+        with torch.no_grad():
+            env.step((agent.get_actions(env.seen) * 2).cpu().numpy())
+
+
+def encoded(model, loader):
+    model.eval()
+    with torch.no_grad():
+        return [(model.encode_image(x) * 2).cpu().numpy() for x in loader]
+
+
+def tokens(model, loader):
+    model.eval()
+    return [(model.encode_image(x) * 2).cpu().numpy() for x in loader]
+"""
+    whole = total([worths(Source.of(text)), worths(Source.of("import torch\n")), worths(Source.of("def f(:\n"))])
+    assert whole.counted == {Kind.EVAL_LOOP: 1, Kind.EVAL_SINGLE: 1}
+    assert whole.noticed == {Kind.EVAL_LOOP: 1}
+    judged = whole.of[Judgement("has_no_graph", False)]
+    assert (judged.won, judged.come, judged.gone) == ({Kind.EVAL_SINGLE: 1}, 1, 0)
+    assert any(line.startswith("has_no_graph ") and line.endswith("1 eval single") for line in whole.table())
+    assert Judgement("belongs_to_caller", True) not in whole.of
 
 
 # --- Verdicts -------------------------------------------------------------------------

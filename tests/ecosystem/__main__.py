@@ -1,4 +1,4 @@
-"""The ecosystem command: ``python -m tests.ecosystem findings | recall | fixes | agreement``."""
+"""The ecosystem command: ``python -m tests.ecosystem findings | recall | fixes | agreement | judgements``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from flake8_nograd.rules import all_rules
 from . import verdicts
 from .agreement import disagreements
 from .findings import FileFindings, context, file_findings
+from .judgements import Worths, file_worths, total
 from .packages import SHORT, FetchError, Package, chosen, default_cache, fetch, shown, torch_files
 from .recall import Outcome, file_outcomes
 from .recording import Excuse, Kind
@@ -46,8 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         names = given.packages.split(",") if given.packages else SHORT if given.short else ()
-        packages = chosen(names)
-        files = _files(packages, given.cache)
+        folders = {Package(each.name, ""): each for each in given.folders}
+        packages = tuple(folders) or chosen(names)
+        files = _files(folders or {each: fetch(each, given.cache) for each in packages})
     except (ValueError, FetchError) as error:
         print(f"ecosystem: {error}", file=sys.stderr)
         return TROUBLE
@@ -57,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "recall": lambda: _recall(_outcomes(files, given.jobs), given.cache),
         "fixes": lambda: _fixes(_outcomes(files, given.jobs), given.cache),
         "agreement": lambda: _agreement(files, given.jobs),
+        "judgements": lambda: _judgements(files, given.jobs),
         "all": lambda: _all(packages, files, given),
     }
     return commands[given.command]()
@@ -69,8 +72,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog="findings asks for a verdict on every finding of a rule that is on by default. Of a rule that is "
         "off some findings have one, and the others are only counted.",
     )
-    parser.add_argument("command", choices=("findings", "recall", "fixes", "agreement", "all"))
+    parser.add_argument("command", choices=("findings", "recall", "fixes", "agreement", "judgements", "all"))
     parser.add_argument("--packages", metavar="A,B", help="only these of the list")
+    parser.add_argument("--folders", nargs="+", type=Path, default=(), help="code that is not on the list, instead")
     parser.add_argument("--short", action="store_true", help=f"only {', '.join(SHORT)}")
     parser.add_argument("--cache", type=Path, default=default_cache(), help="where packages are unpacked")
     parser.add_argument("--new", action="store_true", help="findings: print the unjudged ones with their code")
@@ -84,12 +88,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _files(packages: Iterable[Package], cache: Path) -> list[File]:
-    files = []
-    for package in packages:
-        folder = fetch(package, cache)
-        files += [File(package, path, shown(path, folder)) for path in torch_files(folder)]
-    return files
+def _files(folders: Mapping[Package, Path]) -> list[File]:
+    return [
+        File(package, path, shown(path, folder)) for package, folder in folders.items() for path in torch_files(folder)
+    ]
 
 
 def _each(work: Callable[[File], Result], files: Sequence[File], jobs: int) -> list[Result]:
@@ -145,10 +147,10 @@ def _findings(packages: Sequence[Package], files: Sequence[File], given: argpars
     totals = Counter(each.code for each in found)
     shares = verdicts.precision(comparison.judged)
     print("\nrule    findings  right  arguable  false  precision")
-    for code, total in sorted(totals.items()):
+    for code, count in sorted(totals.items()):
         share = shares.get(code)
         counts = f"{share.right:5}  {share.arguable:8}  {share.false:5}  {share.share:8.1%}" if share else ""
-        print(f"{code}  {total:8}  {counts}")
+        print(f"{code}  {count:8}  {counts}")
     print(f"{len(comparison.unjudged)} without a verdict, {len(comparison.vanished)} right ones vanished")
     return ALL_WELL if comparison.agrees and not broken else ATTENTION
 
@@ -216,6 +218,19 @@ def _table(path: Path, outcomes: Iterable[Outcome]) -> None:
         )
         lines.append("\t".join(map(str, cells)))
     path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+
+
+# --- judgements -----------------------------------------------------------------------
+
+
+def _worths(file: File) -> Worths:
+    return file_worths(file.path, file.name)
+
+
+def _judgements(files: Sequence[File], jobs: int) -> int:
+    print("\nWhat would be won of the removals that are not noticed, and which findings would come and go:\n")
+    print(*total(_each(_worths, files, jobs)).table(), sep="\n")
+    return ALL_WELL
 
 
 # --- agreement ------------------------------------------------------------------------
