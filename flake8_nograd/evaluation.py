@@ -16,6 +16,7 @@ from .responsible import (
     is_chosen_by_callers,
     is_left_out,
     is_named_for_it,
+    resumes_training,
     runs_itself,
 )
 from .results import (
@@ -334,7 +335,7 @@ def _gives_predictions(facts: FileFacts, each: Forward, uses: list[Use]) -> bool
     if each.evaluated is not Evaluated.HERE:
         # Who calls a private method, perhaps from a base class in another file, is judged instead.
         return named and not function.is_private and runs_itself(facts, each) is None
-    if runs_itself(facts, each) is not None and not is_named_for_it(function):
+    if runs_itself(facts, each) is not None and not (is_named_for_it(function) or _acts(facts, each, function)):
         return False
     if function.is_filled_in:
         return naming.says_evaluation(function.name)
@@ -356,6 +357,14 @@ def _gives_predictions(facts: FileFacts, each: Forward, uses: list[Use]) -> bool
         and function not in callees_of_differentiating(facts)
         and not asks_for_gradients_of_others(facts, function)
     )
+
+
+def _acts(facts: FileFacts, each: Forward, function: Function) -> bool:
+    """Whether a module runs itself to act, and is back in training mode afterwards: between two steps of training.
+
+    Of its parts it leaves gradients to the program that calls it, as with ``translate``.
+    """
+    return each.model.label == "self" and naming.sounds_like_inference(function.name) and resumes_training(facts, each)
 
 
 def _is_for_nothing_else(facts: FileFacts, each: Forward) -> bool:

@@ -44,7 +44,7 @@ def belongs_to_caller(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
     return not (
         over_loader
         or _trains_itself(facts, owner)
-        or _resumes_training(facts, each)
+        or resumes_training(facts, each)
         or (_switches_itself(facts, each) and not _is_called_by_a_program(each, function))
         or is_named_for_it(function)
     )
@@ -153,7 +153,7 @@ def is_named_for_it(function: Function) -> bool:
     return named and not function.is_private
 
 
-def _resumes_training(facts: FileFacts, each: Forward) -> bool:
+def resumes_training(facts: FileFacts, each: Forward) -> bool:
     """Whether the function puts the model, or the whole it is a part of, back in training mode afterwards.
 
     Or in the mode that it was in: ``self.net.train(was_training)``.

@@ -46,7 +46,8 @@ What it assumes:
       nothing.
     - A result that is returned with its graph is a prediction, where the function is named
       for evaluation or inference, or puts the model in evaluation mode itself and nothing
-      near it asks for gradients of inputs.
+      near it asks for gradients of inputs; and where a module runs itself to act, and is
+      back in training mode afterwards.
     - A private method (`_predict`) that returns a tensor and has no caller in the file is
       called by a class in another file, which decides about gradients. A public one, and a
       nested function that is handed on, are called with gradients on.
