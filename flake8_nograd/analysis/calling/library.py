@@ -170,7 +170,11 @@ class Library:
 
 
 def _new(node: cst.Call, copied: Abstract, mode: GradMode) -> Abstract:
-    """What is copied with all its tensors, which belong to the mode they are copied in."""
+    """What is copied with all its tensors, which belong to the mode they are copied in.
+
+    It is nobody else's: neither what holds the original, nor who handed it in, sees what is done to it.
+    """
+    copied = replace(copied, held=frozenset(), views=frozenset(), parameter=None)
     if copied.kind in {Kind.MODEL, Kind.UNKNOWN}:
         return replace(copied, made_under=mode, made_at=node)
     if copied.kind not in {Kind.PARAMETER, Kind.TENSOR}:
