@@ -8,8 +8,8 @@ that no `zero_grad()` ever clears. `teacher.eval()` changes nothing of this;
 `teacher.requires_grad_(False)` and `no_grad` do.
 
 The rule is off: names do not tell a teacher that is meant to be trained along, and
-it has not been seen at work enough. Measured on 130 published packages it spoke
-four times, all in one of them, and was right.
+it has not been seen at work enough: in 130 published packages it spoke eleven times, and
+the ten that were read, in two of them, are right.
 It speaks when a model with such a name, or a feature network (`vgg`) of what no other
 model has made, runs with gradients on, by itself or in a helper that gets it, its result goes
 undetached into a loss that another model has a part in, and nothing in the file
