@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FINDINGS
     except OSError as error:
-        _complain(str(error.filename or "standard output"), error)
+        _complain(error.filename, error)
         return TROUBLE
 
 
@@ -77,10 +77,10 @@ def _main(given: argparse.Namespace) -> int:
     return _standard_input(given, options) if "-" in given.paths else _run(given, options)
 
 
-def _complain(filename: str, reason: OSError | str) -> None:
-    """Say why a file could not be read or written."""
+def _complain(filename: str | None, reason: OSError | str) -> None:
+    """Say why a file could not be read or written; ``None``: what failed is no file, as a full disk behind output."""
     words = reason if isinstance(reason, str) else reason.strerror or str(reason)
-    print(f"nograd-fix: {filename}: {words}", file=sys.stderr)
+    print("nograd-fix", *([filename] if filename is not None else []), words, sep=": ", file=sys.stderr)
 
 
 def rules() -> tuple[Rule, ...]:

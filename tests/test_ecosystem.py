@@ -12,6 +12,7 @@ from textwrap import dedent
 import pytest
 
 from flake8_nograd.source import Source
+from tests.ecosystem.__main__ import main
 from tests.ecosystem.agreement import flake8_places, json_places
 from tests.ecosystem.findings import functions
 from tests.ecosystem.guards import Guards, Scope
@@ -536,6 +537,20 @@ def evaluate(model, loader):
     assert (outcome.codes, outcome.kind, outcome.restored) == (("NGR101",), Kind.EVAL_LOOP, Restored.WHOLLY)
     assert outcomes("def f(:\n") == []
     assert outcomes("import torch\n") == []
+
+
+# --- Folders --------------------------------------------------------------------------
+
+
+def test_folders_of_one_name_are_two(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name / "src").mkdir(parents=True)
+        (tmp_path / name / "src" / "a.py").write_text("import torch\n")
+    folders = [str(tmp_path / name / "src") for name in ("one", "two")]
+    assert main(["recall", "-j", "1", "--cache", str(tmp_path), "--folders", *folders]) == 0
+    assert capsys.readouterr().out.startswith("2 files that mention torch, in 2 packages\n")
+    assert main(["recall", "--folders", str(tmp_path / "three")]) == 2
+    assert capsys.readouterr().err == f"ecosystem: no folder: {tmp_path / 'three'}\n"
 
 
 # --- Judgements -----------------------------------------------------------------------

@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         names = given.packages.split(",") if given.packages else SHORT if given.short else ()
-        folders = {Package(each.name, ""): each for each in given.folders}
+        folders = _folders(given.folders)
         packages = tuple(folders) or chosen(names)
         files = _files(folders or {each: fetch(each, given.cache) for each in packages})
     except (ValueError, FetchError) as error:
@@ -86,6 +86,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("-j", "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes")
     return parser
+
+
+def _folders(given: Iterable[Path]) -> dict[Package, Path]:
+    """Code that is not on the list, by its path: two folders may have one name.
+
+    Raises ``ValueError`` for a folder that is not there.
+    """
+    for each in given:
+        if not each.is_dir():
+            raise ValueError(f"no folder: {each}")
+    return {Package(str(each), ""): each for each in given}
 
 
 def _files(folders: Mapping[Package, Path]) -> list[File]:

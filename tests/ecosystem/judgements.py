@@ -1,6 +1,6 @@
 """Which judgement is in the way of a removal? Each is turned round, one at a time, and the rules are asked again.
 
-What an evaluation is, and whose it is, is decided by some fifty questions. To answer one of them the same
+What an evaluation is, and whose it is, is decided by some sixty questions. To answer one of them the same
 whatever is asked shows what it is worth: the removals that would be noticed, and the findings that would come.
 """
 
