@@ -92,14 +92,14 @@ class Shift:
         """The modes possible afterwards, from the modes possible before."""
         if before is GradMode.ON:
             return self.on
-        after = GradMode.NEVER
-        if before & GradMode.ON:
-            after |= self.on
-        if before & GradMode.OFF:
-            after |= self.off
-        if before & GradMode.INFERENCE:
-            after |= self.inference
-        return after
+        modes, after = before._value_, 0
+        if modes & 1:
+            after |= self.on._value_
+        if modes & 2:
+            after |= self.off._value_
+        if modes & 4:
+            after |= self.inference._value_
+        return _MODE_OF[after]
 
     def then(self, later: Shift) -> Shift:
         """This change followed by a later one."""

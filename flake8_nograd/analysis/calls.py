@@ -152,6 +152,7 @@ class Calls:
 
     def _reveal(self, node: cst.Call, given: Arguments) -> Abstract:
         value = given.at(0) or UNKNOWN
-        training = model_state.training(self.context, value).answer
-        self.context.recorder.write(Reveal(node, self.context.mode(), value.fact(), training))
+        if not self.context.recorder.quiet:
+            training = model_state.training(self.context, value).answer
+            self.context.recorder.write(Reveal(node, self.context.mode(), value.fact(), training))
         return value

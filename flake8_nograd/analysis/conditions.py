@@ -14,7 +14,7 @@ from .aspects import root_of
 from .collected import Arguments
 from .context import Context
 from .function_knowledge import FunctionKnowledge
-from .reading import path_of
+from .reading import evaluated, path_of
 from .value import PLAIN, Abstract, constant
 
 NEGATED = (cst.NotEqual, cst.IsNot, cst.NotIn)
@@ -159,10 +159,8 @@ def _literals(nodes: list[cst.BaseExpression]) -> tuple[Literal, ...]:
         match each:
             case cst.Name(value="True" | "False" | "None" as name):
                 found.append({"True": True, "False": False, "None": None}[name])
-            case cst.Integer():
-                found.append(each.evaluated_value)
-            case cst.SimpleString() if isinstance(each.evaluated_value, str):
-                found.append(each.evaluated_value)
+            case cst.Integer() | cst.SimpleString() if evaluated(each.value) is not None:
+                found.append(evaluated(each.value))
             case _:
                 return ()
     return tuple(found)

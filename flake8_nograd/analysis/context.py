@@ -107,7 +107,8 @@ class Context:
                     own = {run.anchor for run in learning.runs}
                     for each in value.forwards & own:
                         self.learned.is_differentiated(each, frozenset(self.here.requires))
-            self.recorder.write(Use(node, self.place(), value.fact(), purpose, callee, into, added, item))
+            if not self.recorder.quiet:
+                self.recorder.write(Use(node, self.place(), value.fact(), purpose, callee, into, added, item))
         for element in value.elements or ():
             self.use(element, node, purpose, callee=callee, into=into)
         if value.item is not None and not value.forwards and purpose in KEEPING:

@@ -19,7 +19,7 @@ from .computing import computed, detached, rescaled
 from .conditions import asked as asked_of_parameters
 from .conditions import makes_a_flag, outcome, suffices
 from .context import Context
-from .reading import path_of
+from .reading import evaluated, path_of
 from .switching import acting
 from .targets import Targets
 from .value import NONE, PLAIN, TENSORS, UNKNOWN, Abstract, constant, replace
@@ -67,15 +67,13 @@ class Expressions:
                 return self._binary(node)
             case cst.Tuple() | cst.List() | cst.Set():
                 return self._sequence(node)
-            case cst.Integer():
-                return constant(node.evaluated_value)
             case cst.Float() | cst.Imaginary() | cst.Ellipsis():
                 return PLAIN
-            case cst.SimpleString():
-                text = node.evaluated_value
-                if isinstance(text, str) and text.isidentifier():
-                    self.context.names(text)
-                return constant(text) if isinstance(text, str) else PLAIN
+            case cst.Integer() | cst.SimpleString():
+                literal = evaluated(node.value)
+                if isinstance(literal, str) and literal.isidentifier():
+                    self.context.names(literal)
+                return PLAIN if literal is None else constant(literal)
             case cst.ConcatenatedString():
                 self.of(node.left)
                 self.of(node.right)

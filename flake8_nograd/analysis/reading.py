@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from dataclasses import fields
 from functools import cache, lru_cache
@@ -59,9 +60,16 @@ def _second(target: cst.BaseExpression) -> cst.BaseExpression:
     return cst.Tuple([])
 
 
+@lru_cache(maxsize=4096)
+def evaluated(literal: str) -> int | str | None:
+    """What an integer or a text says, ``None`` of bytes; LibCST parses it each time it is asked."""
+    value = ast.literal_eval(literal)
+    return value if isinstance(value, int | str) else None
+
+
 def breaks(node: cst.CSTNode) -> bool:
     """Whether a loop may be left before its end; a ``break`` of one within it counts as well."""
-    return isinstance(node, cst.Break) or any(breaks(each) for each in node.children)
+    return isinstance(node, cst.Break) or any(breaks(each) for each in _children(node))
 
 
 def rebinds(node: cst.CSTNode, name: str) -> bool:
@@ -80,7 +88,7 @@ def rebinds(node: cst.CSTNode, name: str) -> bool:
             value=cst.Call(func=cst.Attribute(value=cst.Name(value=held), attr=cst.Name(value=method))),
         ) if bound == held and method in torch_classes.MODULE_RETURNS_SELF:
             return False
-    return any(rebinds(each, name) for each in node.children)
+    return any(rebinds(each, name) for each in _children(node))
 
 
 def place_of(node: cst.BaseExpression) -> str:
@@ -174,10 +182,10 @@ def is_read_after(loop: cst.For, binding: cst.BaseSmallStatement, name: str, aro
     The last turn leaves it what was bound there.
     """
     reader = _Reader(binding, name)
-    loop.body.visit(reader)
+    reader.visit(loop.body)
     if not reader.found and around is not None:
         reader = _Reader(loop, name)
-        around.visit(reader)
+        reader.visit(around)
     return reader.found
 
 
@@ -185,76 +193,68 @@ def is_read_outside(loop: cst.For | cst.While, name: str, around: cst.CSTNode | 
     """Whether what is around a loop reads a name when the loop is done, or as it begins anew."""
     reader = _Reader(loop, name)
     if around is not None:
-        around.visit(reader)
+        reader.visit(around)
     return reader.found
 
 
-class _Reader(cst.CSTVisitor):
+class _Reader:
     def __init__(self, binding: cst.CSTNode, name: str) -> None:
-        super().__init__()
         self.binding = binding
         self.name = name
         self.below = False
         self.found = False
 
-    def on_visit(self, node: cst.CSTNode) -> bool:
+    def visit(self, node: cst.CSTNode) -> None:
         """Do not enter the binding itself: what it reads is the old value. Of a loop, what its end runs is below."""
         if node is self.binding:
             self.below = True
             if isinstance(node, cst.For | cst.While) and node.orelse is not None:
-                node.orelse.visit(self)
+                self.visit(node.orelse)
+        elif not self.found and self._enters(node):
+            for each in _children(node):
+                self.visit(each)
+
+    def _enters(self, node: cst.CSTNode) -> bool:
+        if type(node) is cst.Name:  # isinstance is slow on LibCST's abstract classes
+            self.found |= self.below and node.value == self.name
             return False
-        return not self.found and super().on_visit(node)
-
-    def visit_Name(self, node: cst.Name) -> None:
-        self.found |= self.below and node.value == self.name
-
-    def visit_Attribute(self, node: cst.Attribute) -> bool:
-        if not (isinstance(node.value, cst.Name) and node.attr.value == "grad"):
-            node.value.visit(self)
-        return False
-
-    def visit_Arg(self, node: cst.Arg) -> bool:
-        node.value.visit(self)
-        return False
-
-    def visit_AssignTarget(self, node: cst.AssignTarget) -> bool:
-        return not isinstance(node.target, cst.Name)
-
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:
-        return self._later(node)
-
-    def visit_Lambda(self, node: cst.Lambda) -> bool:
-        return self._later(node)
-
-    def visit_While(self, node: cst.While) -> bool:
-        return self._turns(node)
-
-    def visit_For(self, node: cst.For) -> bool:
-        if self.name in bound_by(node.target) and not _holds(node, self.binding):
-            # Its own from here on.
-            node.iter.visit(self)
+        if type(node) is cst.Attribute:
+            if not (isinstance(node.value, cst.Name) and node.attr.value == "grad"):
+                self.visit(node.value)
             return False
-        return self._turns(node)
-
-    def visit_ListComp(self, node: cst.ListComp) -> bool:
-        return self._comprehends(node)
-
-    def visit_SetComp(self, node: cst.SetComp) -> bool:
-        return self._comprehends(node)
-
-    def visit_DictComp(self, node: cst.DictComp) -> bool:
-        return self._comprehends(node)
-
-    def visit_GeneratorExp(self, node: cst.GeneratorExp) -> bool:
-        return self._comprehends(node)
+        match node:
+            case cst.Arg():
+                self.visit(node.value)
+                return False
+            case cst.AssignTarget():
+                return not isinstance(node.target, cst.Name)
+            case cst.FunctionDef() | cst.Lambda():
+                return self._later(node)
+            case cst.While():
+                return self._turns(node)
+            case cst.For():
+                if self.name in bound_by(node.target) and not _holds(node, self.binding):
+                    # Its own from here on.
+                    self.visit(node.iter)
+                    return False
+                return self._turns(node)
+            case cst.ListComp() | cst.SetComp() | cst.DictComp() | cst.GeneratorExp():
+                return self._comprehends(node)
+            case cst.ClassDef() | cst.MatchCase() | cst.ExceptHandler():
+                # Their other parts are evaluated before the body, and stand behind it in LibCST's fields.
+                for each in _children(node):
+                    if each is not node.body:
+                        self.visit(each)
+                self.visit(node.body)
+                return False
+        return True
 
     def _comprehends(self, node: cst.BaseComp) -> bool:
         """Whether a comprehension does not bind the name; if it does, only its first iterable is read outside."""
         target: cst.CompFor | None = node.for_in
         while target is not None:
             if self.name in bound_by(target.target):
-                node.for_in.iter.visit(self)
+                self.visit(node.for_in.iter)
                 return False
             target = target.inner_for_in
         return True
@@ -265,7 +265,7 @@ class _Reader(cst.CSTVisitor):
         if any(each.name.value == self.name for each in (*given.params, *given.kwonly_params, *given.posonly_params)):
             return False
         below, self.below = self.below, True
-        node.body.visit(self)
+        self.visit(node.body)
         self.below = below
         return False
 
@@ -277,7 +277,7 @@ class _Reader(cst.CSTVisitor):
 
 
 def _holds(node: cst.CSTNode, inner: cst.CSTNode) -> bool:
-    return node is inner or any(_holds(each, inner) for each in node.children)
+    return node is inner or any(_holds(each, inner) for each in _children(node))
 
 
 def joined(node: cst.BaseExpression) -> tuple[str, tuple[cst.BaseExpression, ...]]:

@@ -204,9 +204,12 @@ class Abstract(NamedTuple):
 
     def elsewhere(self) -> Abstract:
         """The same, as another function knows it: no parameter of this one, nor does it hold one."""
-        return self._unhanded()._replace(identity=frozenset(), views=frozenset())
+        value = self._unhanded()
+        return value._replace(identity=frozenset(), views=frozenset()) if value.identity or value.views else value
 
     def _unhanded(self) -> Abstract:
+        if self.parameter is None and self.elements is None and self.item is None:
+            return self
         elements = None if self.elements is None else tuple(each._unhanded() for each in self.elements)
         item = None if self.item is None else self.item._unhanded()
         return self._replace(parameter=None, elements=elements, item=item)

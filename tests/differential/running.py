@@ -122,7 +122,8 @@ def mode_now() -> GradMode:
 
 
 def _in_thread(code: CodeType, seed: int, names: dict[str, Any], result: Run) -> None:
-    torch.manual_seed(seed)
+    # ``torch.manual_seed`` writes down a traceback for each device that is not there.
+    torch.default_generator.manual_seed(seed)
     tracer = _Tracer(result)
     _CURRENT.run, _CURRENT.begun = result, []
     sys.settrace(tracer.enter)

@@ -37,6 +37,8 @@ class Rows:
         learning = self.context.learning()
         if learning is not None and "assert" in name.rsplit(".", 1)[-1]:
             learning.asserts = True
+        if self.context.recorder.quiet:
+            return
         known = self.context.known.functions.get(function) if function is not None else None
         self.context.recorder.write(
             Call(
@@ -74,27 +76,28 @@ class Rows:
         Of a call, ``requires`` is what the function around must be given for one of the passes behind it.
         """
         context = self.context
-        setting = model_state.training(context, model)
-        through = context.known.functions.get(via) if via is not None else None
-        context.recorder.write(
-            Forward(
-                node,
-                context.place(),
-                model.fact(),
-                setting.answer,
-                setting.where if setting.answer is not Answer.UNKNOWN else Evaluated.NOT,
-                model_state.frozen(context, model),
-                inputs,
-                method,
-                None if through is None else through.row,
-                discarded,
-                invented,
-                enables or (through is not None and through.enables),
-                graph,
-                given,
-                tuple(known.row for known in map(context.known.functions.get, runs) if known and known.row),
+        if not context.recorder.quiet:
+            setting = model_state.training(context, model)
+            through = context.known.functions.get(via) if via is not None else None
+            context.recorder.write(
+                Forward(
+                    node,
+                    context.place(),
+                    model.fact(),
+                    setting.answer,
+                    setting.where if setting.answer is not Answer.UNKNOWN else Evaluated.NOT,
+                    model_state.frozen(context, model),
+                    inputs,
+                    method,
+                    None if through is None else through.row,
+                    discarded,
+                    invented,
+                    enables or (through is not None and through.enables),
+                    graph,
+                    given,
+                    tuple(known.row for known in map(context.known.functions.get, runs) if known and known.row),
+                )
             )
-        )
         learning = context.learning()
         if learning is not None:
             learning.forwards.add(node)
