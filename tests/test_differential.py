@@ -21,7 +21,7 @@ OCCURRING = 9
 TOLERATED = 0.03
 """How many kinds of wrong claims new programs may show, as a share of them, until long runs find none.
 
-Kinds, because Hypothesis varies what it has made: one cause shows in many programs of a batch. Of 1,250
+Kinds, because one cause may show in many programs of a batch. Of 1,250
 programs (`--seed 81006`) there were five kinds, 0.6 in a batch; with that, and kinds that come independently,
 chance alone exceeds four once in some 2,500 runs.
 """

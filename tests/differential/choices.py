@@ -1,7 +1,7 @@
 """A stream of choices that shrinks: chunks of bytes, one for each statement.
 
 Deleting a chunk deletes a statement, and a byte of zero is the simplest choice, so
-Hypothesis arrives at small programs by deleting and zeroing.
+programs become small by deleting and zeroing.
 """
 
 from __future__ import annotations
