@@ -138,7 +138,8 @@ class Context:
         for each in (draw for value in values for draw in value.draws if not isinstance(draw, cst.ClassDef)):
             self.called(each)
             known = self.known.functions.get(each)
-            if known is not None and known.own == KEEP and not known.leaves == KEEP == known.yields:
+            switches = known is not None and known.own == KEEP and not known.leaves == KEEP == known.yields
+            if known is not None and (switches or known.leaves_inference()):
                 self.state.mode = self.state.mode.then(ANYTHING)
 
     def marked(self, value: Abstract) -> Abstract:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import libcst as cst
 
 from ..facts import Anchor, Condition, Function, Guard, Kind
-from ..grad import KEEP, Answer, GradMode, Shift
+from ..grad import INFERENCE, KEEP, NOT_INFERENCE, Answer, GradMode, Shift
 from .aspects import Aspect, ModelSettings, Setting
 from .collected import filled
 from .value import Abstract, Def, Definition, Holder, replace
@@ -169,6 +169,17 @@ class FunctionKnowledge:
     is_open: bool = False
     """Whether it is the forward pass of a module that only its own methods run here: other files run it, too."""
     row: Function | None = None
+
+    def leaves_inference(self) -> bool:
+        """Of a generator under a decorator of torch: whether it yields in inference mode, or out of it.
+
+        ``no_grad`` and ``enable_grad`` take back at each yield whether gradients are on, and nothing else. Truth:
+        tests/truth/test_switch_mistakes.
+        """
+        if self.yields is None or self.own in (KEEP, INFERENCE, NOT_INFERENCE):
+            return False
+        entered = (self.yields.on | self.yields.off) & GradMode.INFERENCE
+        return bool(entered) or self.yields.inference is not GradMode.INFERENCE
 
     def request(self, flags: Flags) -> None:
         """Some call hands these in."""

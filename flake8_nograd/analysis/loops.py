@@ -54,7 +54,7 @@ class Loops:
             context.recorder.write(Yield(node, context.place(), True))
         generators = self._generators(node.iter)
         before, left = context.state.mode, len(self.unwinding.exits)
-        switching = [each for each in generators if each.yields != KEEP == each.own]
+        switching = [each for each in generators if each.yields != KEEP == each.own or each.leaves_inference()]
         exhausted = None
         if not switching:
             context.goes_on_with([iterated])
@@ -62,7 +62,8 @@ class Loops:
             # It yields in another mode than it is called in; what it brings back where the loop is left, who knows.
             context.state.mode = before.then(ANYTHING)
             only = switching[0]
-            if len(generators) == 1 and only.yields and not only.stirred and not node.orelse and not breaks(node.body):
+            unsure = only.stirred or only.own != KEEP or node.orelse is not None or breaks(node.body)
+            if len(generators) == 1 and only.yields and not unsure:
                 context.state.mode, exhausted = before.then(only.yields), before.then(only.leaves)
                 self.unwinding.exits.append(PerhapsBack(ANYTHING, unless_raised=False))
         loop = self._loop(node, iterated)

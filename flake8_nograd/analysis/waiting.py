@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..facts import Evaluated
-from ..grad import ANYTHING, KEEP
+from ..grad import GradMode, Shift
 from . import lookup
 from .aspects import Aspect, setting_of
 from .context import Context, as_handed_in
@@ -16,8 +16,10 @@ def resumed(context: Context) -> None:
     function, names = context.function(), context.state.names
     if function is None:
         return
-    if function.stirred and function.own == KEEP:
-        context.state.mode = ANYTHING
+    if function.stirred or function.leaves_inference():
+        # Under a decorator of torch, in what that makes of the mode of whoever goes on with it.
+        again = function.own.of(GradMode.UNKNOWN)
+        context.state.mode = Shift(again, again, again)
     resets = dict(function.resets)
     for position, left in function.meanwhile.items():
         handed = names[as_handed_in(position)]

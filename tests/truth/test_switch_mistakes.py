@@ -101,6 +101,48 @@ def test_a_decorated_generator_goes_on_in_the_mode_of_its_decorator() -> None:
     assert list(generator()) == [True, False]
 
 
+@pytest.mark.parametrize("switch", [torch.no_grad, torch.enable_grad])
+def test_a_decorated_generator_leaves_inference_mode_on_where_it_yields(switch: Callable[[], Made]) -> None:
+    @switch()
+    def generator() -> Iterator[bool]:
+        with torch.inference_mode():
+            yield True
+            yield torch.is_inference_mode_enabled()
+
+    made = generator()
+    next(made)
+    assert torch.is_inference_mode_enabled()
+    assert list(made) == [True]
+    assert not torch.is_inference_mode_enabled()
+    assert gradients()
+
+
+def test_a_generator_under_inference_mode_leaves_nothing_where_it_yields() -> None:
+    @torch.inference_mode()
+    def generator() -> Iterator[bool]:
+        with torch.inference_mode(False):
+            yield True
+            yield torch.is_inference_mode_enabled()
+
+    made = generator()
+    next(made)
+    assert gradients()
+    assert list(made) == [True]
+    assert gradients()
+
+
+def test_a_generator_that_is_wrapped_at_its_call_takes_its_mode_back_at_each_yield() -> None:
+    def generator() -> Iterator[bool]:
+        with torch.no_grad():
+            yield gradients()
+            yield gradients()
+
+    found = []
+    for within in torch.enable_grad()(generator)():
+        found += [within, gradients()]
+    assert found == [False, True, True, True]
+
+
 @each_switch
 def test_a_decorated_context_manager_leaves_its_block_with_gradients(switch: Callable[[], Made]) -> None:
     @switch()

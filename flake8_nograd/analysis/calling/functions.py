@@ -43,7 +43,9 @@ class Functions:
             if isinstance(definition, cst.FunctionDef):
                 self.rows.call(node, definition.name.value, callee.bound or UNKNOWN, given, definition)
             known = self.context.known.functions.get(definition) if not isinstance(definition, cst.ClassDef) else None
-            if known is not None and known.yields is not None and known.own == KEEP:
+            if known is not None and known.leaves_inference():
+                shift, leaving = ANYTHING, Leaving.STAYS
+            elif known is not None and known.yields is not None and known.own == KEEP:
                 # A decorator of torch takes its mode back at each yield.
                 shift, leaving = known.yields, Leaving.RESTORES if known.leaves == KEEP else Leaving.STAYS
                 if known.yields == KEEP == known.leaves:
@@ -110,8 +112,9 @@ class Functions:
         if known is None or (known.returns is None and not known.is_abstract):
             return Abstract(forwards=forwards_of(given.all()), made_at=node)
         if callee.shift is not None:
-            # torch.no_grad()(step)(x): brings the mode back itself.
+            # torch.no_grad()(step)(x): brings the mode back itself, of a generator at each yield.
             context.state.mode = outside.then(callee.shift)
+            context.learned.functions[definition].stirred |= known.yields is not None
         runs = self._runs(node, definition, callee, paths, meets)
         behind = self.rows.handed_on(node, name, given) if known.is_abstract and not runs else frozenset()
         context.state.mode = outside
