@@ -46,12 +46,12 @@ from .wanting import (
     differentiated_passes,
     differentiates_in_hooks,
     differentiating,
-    functions_run_by,
     hands_on_a_loss,
     hooking_in,
     is_asked_for,
     is_handed_to_attack,
     is_kept_apart,
+    names_forces,
     needs_gradients,
     run_differentiates,
     trains_on,
@@ -143,11 +143,7 @@ FLAGS = frozenset({"phase", "mode", "split", "stage", "optimizer", "is_train", "
 
 
 def _evaluates(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
-    inside = functions_run_by(each)
-    if run_differentiates(facts, each):
-        return False
-    if any(function is not None and function.names_forces for function in (_beside(each), *inside)):
-        # What a model gives so, it differentiates inside.
+    if run_differentiates(facts, each) or names_forces(facts, each):
         return False
     if each.training is Answer.NO:
         return _in_eval_mode(facts, each, uses)
@@ -165,14 +161,6 @@ def _keeps_training_mode(each: Forward) -> bool:
         and naming.sounds_like_evaluation(function.name)
         and not naming.sounds_like_training(function.name)
     )
-
-
-def _beside(each: Forward) -> Function | None:
-    """The function around a pass, unless all that it says of forces stands in other loops: of other results."""
-    function = each.place.function
-    if function is None or not each.place.loops or not function.forces_in:
-        return function
-    return function if each.place.loops[0].anchor in function.forces_in else None
 
 
 def _evaluates_by_name(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
@@ -333,8 +321,14 @@ def _gives_predictions(facts: FileFacts, each: Forward, uses: list[Use]) -> bool
         return False
     named = naming.sounds_like_evaluation(function.name)
     if each.evaluated is not Evaluated.HERE:
-        # Who calls a private method, perhaps from a base class in another file, is judged instead.
-        return named and not function.is_private and runs_itself(facts, each) is None
+        # Who calls a private method, perhaps from a base class in another file, is judged instead; and who hands
+        # a model in evaluation mode to a class, of which others may make objects that train.
+        return (
+            named
+            and not function.is_private
+            and runs_itself(facts, each) is None
+            and (each.evaluated is not Evaluated.CONSTRUCTOR or _is_put_by_its_class(facts, function))
+        )
     if runs_itself(facts, each) is not None and not (is_named_for_it(function) or _acts(facts, each, function)):
         return False
     if function.is_filled_in:
@@ -356,6 +350,16 @@ def _gives_predictions(facts: FileFacts, each: Forward, uses: list[Use]) -> bool
         and function not in differentiating(facts)
         and function not in callees_of_differentiating(facts)
         and not asks_for_gradients_of_others(facts, function)
+    )
+
+
+def _is_put_by_its_class(facts: FileFacts, function: Function) -> bool:
+    """Whether the class of a method, or one above or below it, puts something in evaluation mode."""
+    owner = function.owner
+    owners = [each.place.function.owner for each in facts.mode_switches if each.place.function is not None]
+    return owner is None or any(
+        other is not None and (other is owner or other.name in owner.bases or owner.name in other.bases)
+        for other in owners
     )
 
 

@@ -190,7 +190,7 @@ class Function:
     """Whether its body, or that of a function in it, reads the ``.grad_fn`` of something, or asks what a forward pass
     gave for its ``requires_grad``."""
     names_forces: bool = False
-    """Whether a name, keyword or key in it says forces or stresses, which are gradients of an energy."""
+    """Whether a name, keyword, key or constant in it says forces or stresses, which are gradients of an energy."""
     forces_in: frozenset[Anchor] = frozenset()
     """The outermost loops that hold all such names; empty where one stands outside of loops."""
     tests: tuple[str, ...] = ()
@@ -224,7 +224,7 @@ class Loop:
     statement: Anchor
     is_comprehension: bool = False
     binds: tuple[str, ...] = ()
-    """The names that the header of a ``for`` statement binds anew in each turn."""
+    """The names that a ``for``, of a statement or a comprehension, binds anew in each turn."""
     has_else: bool = False
     """Whether its statement goes on with an ``else``, which is in none of its turns."""
 

@@ -11,7 +11,7 @@ from .evaluation import needless
 from .facts import Anchor, FileFacts, Form, Forward, Function, Kind, Loop, Purpose
 from .grad import Answer
 from .safety import Region, adds_to_another, is_inside, is_safe
-from .wanting import attacks_in, differentiates, functions_run_by, trains_on
+from .wanting import attacks_in, differentiates, names_forces, trains_on
 
 COMPILED = ("torch.jit.script", "torch.jit.export", "torch.jit.script_method", "numba.jit")
 
@@ -96,7 +96,8 @@ def _only_evaluates(facts: FileFacts, function: Function) -> bool:
         return False
     if any(each.place.function in inner and trains_on(each) for each in facts.uses):
         return False
-    if any(_gives_forces(each) for each in facts.forwards if each.place.function in inner):
+    passes = [each for each in facts.forwards if each.place.function in inner]
+    if any(each.names_forces for each in inner) or any(names_forces(facts, each) for each in passes):
         return False
     evaluated = set(needless(facts))
     return all(
@@ -104,12 +105,6 @@ def _only_evaluates(facts: FileFacts, function: Function) -> bool:
         for each in facts.forwards
         if each.place.function in inner
     )
-
-
-def _gives_forces(each: Forward) -> bool:
-    """Whether forces are named beside a pass, or where it is run: the model may differentiate inside."""
-    around = each.place.function
-    return (around is not None and around.names_forces) or any(run.names_forces for run in functions_run_by(each))
 
 
 def keeps_no_graph(facts: FileFacts, function: Function | None) -> bool:

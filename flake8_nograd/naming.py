@@ -39,7 +39,8 @@ def sounds_like_class(name: str) -> bool:
 
 MAKING_WORDS = table("""
     get make build create load init initialize setup prepare define construct set save store export convert wrap
-    freeze unfreeze count print find select choose register add remove reset update configure parse run compute
+    freeze unfreeze count print find select choose register add remove reset update configure parse run compute compose
+    instantiate assemble restore
 """)
 """Verbs: ``build_model`` gives a model and is none, ``get_loader`` no loader."""
 

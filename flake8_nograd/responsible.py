@@ -7,6 +7,8 @@ from .facts import Class, Evaluated, FileFacts, Form, Forward, Function, Guard, 
 from .grad import Answer, GradMode
 from .results import goes_through_loader, has_no_graph, over_evaluation_data
 
+CUTTING = frozenset({"detach", "data", "cpu", "item", "tolist", "numpy"})
+"""What makes a tensor without a graph of one, or numbers, or shows that there is a tensor."""
 MODULE_OWNERS = frozenset({Role.MODULE, Role.LIGHTNING})
 
 
@@ -27,7 +29,13 @@ def belongs_to_caller(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
     its_own = {Evaluated.HERE, Evaluated.CALLEE, Evaluated.CONSTRUCTOR}
     if function.guard is Guard.CALLERS and each.evaluated not in its_own and not each.place.loops:
         return True
-    if each.evaluated is Evaluated.NOT and function.guard is Guard.NOBODY and not _is_made_here(facts, each):
+    if each.evaluated is Evaluated.NOT and _becomes_an_array(uses):
+        return True
+    if (
+        each.evaluated is Evaluated.NOT
+        and _is_entered_from_elsewhere(facts, function)
+        and not _is_made_here(facts, each)
+    ):
         # Another file puts the model in evaluation mode, and may turn gradients off there as well.
         if is_uncut or (_is_of_a_base_class(each) and not _expects_a_graph(facts, each)):
             return True
@@ -50,9 +58,33 @@ def belongs_to_caller(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
     )
 
 
+def _becomes_an_array(uses: list[Use]) -> bool:
+    """Whether numpy gets what a model gives as it is, which it takes no tensor with a graph from.
+
+    What is called guards itself then, or is no model of torch's.
+    """
+    return any(use.callee.startswith("numpy.") for use in uses) and not any(use.callee in CUTTING for use in uses)
+
+
+def _is_entered_from_elsewhere(facts: FileFacts, function: Function) -> bool:
+    """Whether nobody in the file calls it, or only methods of its own class that nobody in the file calls."""
+    found = {function}
+    while True:
+        callers = {call.place.function for call in facts.calls if call.function in found} - found
+        if any(each is None or each.owner is None or each.owner is not function.owner for each in callers):
+            return False
+        if not callers:
+            return all(each.guard in {Guard.NOBODY, Guard.CALLERS} for each in found)
+        found |= {each for each in callers if each is not None}
+
+
 def _is_made_here(facts: FileFacts, each: Forward) -> bool:
-    """Whether the file binds its name to something, and so may make the model itself."""
-    return any(bound.target.label == each.model.label and bound.value.literal != "None" for bound in facts.assignments)
+    """Whether the file binds its name, or that of the whole, to something, and so may make the model itself."""
+    path = each.model.label + "."
+    return any(
+        path.startswith(f"{bound.target.label}.") and bound.target.label and bound.value.literal != "None"
+        for bound in facts.assignments
+    )
 
 
 def _is_of_a_base_class(each: Forward) -> bool:

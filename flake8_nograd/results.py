@@ -108,9 +108,9 @@ def is_only_looked_at(each: Forward, uses: list[Use]) -> bool:
 
 
 def gone_through(each: Forward) -> list[Value]:
-    """What the loops around go through, unless it is models, or data to train on."""
+    """What the loops around go through, unless it is models, or data to train on; or each turn does the same again."""
     model = each.model.label.partition(".")[0]
-    loops = [loop for loop in each.place.loops if model not in loop.binds]
+    loops = [loop for loop in each.place.loops if model not in loop.binds and loop.binds != ("_",)]
     return [loop.iterates for loop in loops if not naming.sounds_like_training_loader(loop.iterates.label)]
 
 

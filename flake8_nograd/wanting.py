@@ -101,6 +101,29 @@ def functions_run_by(each: Forward) -> tuple[Function, ...]:
     return each.runs if each.via is None else (each.via, *each.runs)
 
 
+def names_forces(facts: FileFacts, each: Forward) -> bool:
+    """Whether forces are named beside a pass, in what it runs, or in what is called beside: the model differentiates.
+
+    What stands in other loops is said of other results.
+    """
+    function = each.place.function
+    if function is None or not function.names_forces:
+        beside = False
+    else:
+        beside = not each.place.loops or not function.forces_in or each.place.loops[0].anchor in function.forces_in
+    return (
+        beside
+        or any(run.names_forces for run in functions_run_by(each))
+        or any(
+            call.function is not None
+            and call.function.names_forces
+            and call.place.function is function
+            and (not call.place.loops or call.place.loops[:1] == each.place.loops[:1])
+            for call in facts.calls
+        )
+    )
+
+
 @lru_cache(maxsize=1)  # of the file at hand
 def _calls_of(facts: FileFacts) -> dict[Function, set[Function]]:
     """Which functions of the file each calls."""
@@ -280,13 +303,23 @@ def needs_gradients(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         return True
     if any(use.callee in GRAPH_ATTRIBUTES for use in uses):
         return True
-    if _asks_for_gradients_of_input(facts, place) and not (_only_chooses(each, uses) and not place.loops):
-        return True
     only_looked_at = bool(uses) and all(use.purpose is Purpose.VALUE for use in uses)
+    if _asks_for_gradients_of_input(facts, place):
+        # Of other passes, where this is a single one, and the function goes back through those.
+        explained = only_looked_at and _differentiates_others(facts, place.function)
+        if place.loops or not (explained or _only_chooses(each, uses)):
+            return True
     return any(
         call.place.statement is place.statement
         or (not only_looked_at and call.place.loops[: len(place.loops)] == place.loops)
         for call in attacks_in(facts, place.function)
+    )
+
+
+def _differentiates_others(facts: FileFacts, function: Function | None) -> bool:
+    """Whether a function says itself where it differentiates: it goes back, or hands a model to an attack."""
+    return any(each.place.function is function for each in facts.backwards) or any(
+        call.api != ".requires_grad_" for call in attacks_in(facts, function)
     )
 
 

@@ -16,7 +16,7 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
         "model_engine self._model best_model models['gen'] self.esrnn fastrcnn textcnn cvae mlp",
         "model_name model_path model_config models_dir model_cfg net_params model_fn build_model get_model load_model "
         "G MODEL Net ResNet internet magnet encoder_outputs decoder_input generator_loss critic_optimizer actor_lr "
-        "modules optimizer x loss ema_decay policy_grad is_model module_list model_to_save_path _",
+        "compose_model modules optimizer x loss ema_decay policy_grad is_model module_list model_to_save_path _",
     ),
     naming.sounds_like_preparation: (
         "prepare_sample preprocess preprocess_images build_mask tokenize_text reset_cache makeGrid get_ids_of_batch "

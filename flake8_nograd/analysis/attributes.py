@@ -37,6 +37,9 @@ class Attributes:
         """What ``x.name`` holds, of which the first item may be asked."""
         context = self.context
         path = path_of(node)
+        if node.attr.value.isupper():
+            # A constant, by which something is asked for: ``output[KEY.STRESS]``.
+            context.names(node.attr.value)
         if path:
             known = context.state.names.get(path)
             if known is not None:
@@ -129,7 +132,8 @@ class Attributes:
 
     def _part(self, node: cst.CSTNode, model: Abstract, name: str, path: str) -> Abstract:
         """A part of a model of which the class is not known."""
-        if name in {"weight", "bias"}:
+        if name in {"weight", "bias"} and not naming.sounds_like_criterion(model.label):
+            # That of a loss says what each class counts, and is a buffer.
             weight = model_state.parameter(self.context, node, model)
             return replace(weight, leaf=Leaf.ATTRIBUTE, label=path)
         part = name == "module" or naming.sounds_like_model(name) or naming.sounds_like_layer(name)

@@ -67,6 +67,7 @@ class Comprehensions:
                 iterated.fact(),
                 context.here.statement,
                 is_comprehension=True,
+                binds=bound_by(target.target),
             )
             context.recorder.write(loop)
             context.here.loops = (*context.here.loops, loop)
