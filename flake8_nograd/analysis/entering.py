@@ -166,26 +166,13 @@ def _presumed(name: str) -> Abstract:
 
 def _annotated(context: Context, parameter: cst.Param) -> Abstract | None:
     """What an annotation says: ``nn.Module``, ``DataLoader``, a class of the file, ``float``."""
-    if parameter.annotation is None:
-        return None
-    node = parameter.annotation.annotation
-    if not isinstance(node, cst.Name | cst.Attribute):
-        return None
-    parts: list[str] = []
-    inner: cst.BaseExpression = node
-    while isinstance(inner, cst.Attribute):
-        parts.append(inner.attr.value)
-        inner = inner.value
-    if not isinstance(inner, cst.Name):
-        return None
-    root = lookup.variable(context, inner.value)
-    if not parts:
+    root, name = _named(context, parameter.annotation)
+    if root is not None:
         for each in root.definitions:
             if isinstance(each, cst.ClassDef):
                 return _object_of(context, each)
-    if root.api in WITHOUT_GRAPH and not parts:
+    if name in WITHOUT_GRAPH:
         return PLAIN
-    name = torch_api.canonical(".".join([root.api, *reversed(parts)])) if root.api else ""
     if torch_classes.is_model_class(name):
         return Abstract(kind=Kind.MODEL)
     if name in {"torch.Tensor", "torch.FloatTensor"}:
@@ -195,6 +182,25 @@ def _annotated(context: Context, parameter: cst.Param) -> Abstract | None:
     if (name and torch_classes.makes_optimizer(name)) or name == "torch.optim.Optimizer":
         return Abstract(kind=Kind.OPTIMIZER)
     return None
+
+
+def gives_arrays(context: Context, function: cst.FunctionDef) -> bool:
+    """Whether what a function says of itself, ``-> np.ndarray``, is that no tensor comes back."""
+    return _named(context, function.returns)[1] == "numpy.ndarray"
+
+
+def _named(context: Context, annotation: cst.Annotation | None) -> tuple[Abstract | None, str]:
+    """What an annotation is if it is one name, and the canonical name that it has or leads to."""
+    parts: list[str] = []
+    inner = None if annotation is None else annotation.annotation
+    while isinstance(inner, cst.Attribute):
+        parts.append(inner.attr.value)
+        inner = inner.value
+    if not isinstance(inner, cst.Name):
+        return None, ""
+    root = lookup.variable(context, inner.value)
+    name = torch_api.canonical(".".join([root.api, *reversed(parts)])) if root.api else ""
+    return (None if parts else root), name
 
 
 def _object_of(context: Context, owner: cst.ClassDef) -> Abstract:

@@ -12,7 +12,7 @@ from .branches import Branches
 from .class_knowledge import ClassKnowledge
 from .context import Context
 from .defining import Deferred, Definitions
-from .entering import enter, role_of
+from .entering import enter, gives_arrays, role_of
 from .expressions import Expressions
 from .function_knowledge import Flags, FunctionKnowledge
 from .importing import Imports
@@ -22,7 +22,7 @@ from .state import State
 from .switches import Switches
 from .switching import of_another_function
 from .unwinding import Unwinding
-from .value import NONE, UNKNOWN, Abstract, replace
+from .value import NONE, PLAIN, UNKNOWN, Abstract, replace
 from .variants import take
 from .with_statements import WithStatements
 
@@ -187,6 +187,10 @@ class Walk(cst.CSTVisitor):
         if value.kind is Kind.MODEL and value.label:
             value = model_state.settled(context, value)
         value = of_another_function(value)
+        if known is not None and isinstance(known.node, cst.FunctionDef) and gives_arrays(context, known.node):
+            # What a library gives so is no tensor with a graph, whatever it was run on.
+            context.use(value, node, Purpose.VALUE, callee="numpy")
+            return PLAIN
         context.use(value, node, Purpose.RETURNED)
         context.gives_back(value)
         if known is not None and value.lazy is not None:
