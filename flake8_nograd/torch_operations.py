@@ -21,6 +21,9 @@ MAYBE_VIEW_METHODS: frozenset[str] = table("""
 """)
 """Give the tensor itself, a view, or a copy: which one, only the run tells."""
 
+INTEGERS: frozenset[str] = within("torch", "uint8 int8 int16 int32 int64 uint16 uint32 uint64 bool short int long")
+"""Types that no gradient flows through: what is made one of them, and its views, never require gradients."""
+
 NEVER_ITSELF: frozenset[str] = table("reshape reshape_as ravel meshgrid")
 """Those of them, and of the functions below, that give a new tensor object in any case."""
 

@@ -84,7 +84,8 @@ class Attributes:
             learning = context.learning()
             if learning is not None:
                 learning.reads_grad = True
-            return Abstract(kind=Kind.TENSOR, label=path or f"{held}.grad", requires_grad=Answer.NO, api="")
+            requires = Answer.UNKNOWN if context.known.creates_graphs else Answer.NO
+            return Abstract(kind=Kind.TENSOR, label=path or f"{held}.grad", requires_grad=requires, api="")
         if name == "data" and (base.kind in TENSORS or base.forwards):
             context.use(base, node, Purpose.VALUE, callee="data", item=item)
             return replace(detached(node, Loss.DATA, base, context.mode()), label=path, is_view=True)

@@ -162,11 +162,8 @@ class Context:
         self.state.become(after)
         return result
 
-    def left(self, *, by_finally: bool) -> None:
-        """The function around is left here: what of its arguments, and of models, its callers find changed.
-
-        A ``finally`` that is still to be run may bind names anew.
-        """
+    def left(self) -> None:
+        """The function around is left here: what of its arguments, and of models, its callers find changed."""
         learning = self.learning()
         if learning is None:
             return
@@ -178,11 +175,7 @@ class Context:
             before = learning.alters.get(position)
             learning.alters[position] = value if before is None else before | value
         for scope, name in dict.fromkeys((*learning.rebinds, *(known.rebinds if known is not None else ()))):
-            bound = (
-                None
-                if by_finally or self.here.elsewhere.get(name, self.here.function) is not scope
-                else names.get(name)
-            )
+            bound = None if self.here.elsewhere.get(name, self.here.function) is not scope else names.get(name)
             met = learning.ends.get((scope, name), bound)
             learning.ends[scope, name] = bound | met if bound is not None and met is not None else None
         self._settings_into(learning, learning.puts)

@@ -37,6 +37,10 @@ class Knowledge:
     imports_another_framework: bool = False
     freezes: bool = False
     """Whether some model, or a part of one, is perhaps frozen somewhere."""
+    tied: set[tuple[str, str]] = field(default_factory=set)
+    """Two models, by path, of which one was given a parameter of the other: ``decoder.weight = encoder.weight``."""
+    creates_graphs: bool = False
+    """Whether gradients have graphs of their own, perhaps: ``loss.backward(create_graph=True)``."""
     beside_switches: set[str] = field(default_factory=set)
     """Wrappers of other files that are named for turning gradients off, and stand beside a switch of torch's that does:
     ``with torch.no_grad(), inference_context(model):``. So they do not."""

@@ -141,9 +141,7 @@ class Loops:
     def leave_turn(self) -> None:
         """``continue``: the state meets the next turn of the loop."""
         if self.breaks:
-            left = self.context.state.fork()
-            left.mode = self.unwinding.out(self.unwinding.loops[-1])
-            self.breaks[-1].append(left)
+            self.breaks[-1].append(self.unwinding.leaving(self.unwinding.loops[-1]))
         self.context.state.reached = False
 
     def _loop(self, node: cst.For | cst.While, iterated: Abstract) -> Loop:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import libcst as cst
 
@@ -78,6 +78,8 @@ def put(context: Context, aspect: Aspect, path: str, answer: Answer, where: Eval
     source = context.state.names.get(path, UNKNOWN).source
     if aspect is Aspect.TRAINING and source and source != path:
         names.setdefault(some_part(source), False)
+    if aspect is Aspect.FROZEN:
+        names.update({other: False for other in _tied(context, names) if other not in names})
     others = {other for name in names for other in (*lookup.aliases(context, name), *_kept_as(context, name))}
     for other in others - names.keys():
         # Who calls this function, knows whether they are one.
@@ -101,12 +103,23 @@ def put(context: Context, aspect: Aspect, path: str, answer: Answer, where: Eval
     for name, certain in sorted(names.items(), key=lambda each: each[1]):
         mark(context, aspect, name, answer if certain else answer | setting_of(table, name).answer, where)
 
-    target = context.state.names.get(path)
-    if target is not None:
-        for name in _put_within(context, aspect, target, Setting(answer, where)):
-            if name not in names and setting_of(table, name).is_set and target.label != name:
+    for whole in (path, *(name for name, certain in names.items() if not certain and name != path)):
+        target = context.state.names.get(whole)
+        if target is None or not (whole == path or target.views):
+            continue
+        for name in _put_within(context, aspect, target, Setting(answer if whole == path else Answer.UNKNOWN, where)):
+            known = setting_of(table, name)
+            if name not in names and (known.is_set or aspect is Aspect.FROZEN) and target.label != name:
                 # What it was made of, or what was made of it.
-                mark(context, aspect, name, answer | setting_of(table, name).answer, Evaluated.NOT)
+                mark(context, aspect, name, answer | known.answer if known.is_set else Answer.UNKNOWN, Evaluated.NOT)
+
+
+def _tied(context: Context, paths: Collection[str]) -> Iterator[str]:
+    """The models that share a parameter with one of these, or with a part of it."""
+    for one, other in context.known.tied | context.learned.tied:
+        for mine, its in ((one, other), (other, one)):
+            if any(path == mine or is_part(path, mine) or is_part(mine, path) for path in paths):
+                yield its
 
 
 def put_unnamed(context: Context, aspect: Aspect, model: Abstract, answer: Answer) -> None:

@@ -139,7 +139,15 @@ class Targets:
                 # For other methods it was not put in its mode where they run it.
                 clean = replace(clean, training=Setting(clean.training.answer, Evaluated.CONSTRUCTOR))
             attributes[rest] = clean if known is None else known | clean
+        if value.kind is Kind.PARAMETER and holder.kind is Kind.MODEL and holder.label:
+            # It is frozen with its new owner, and with the one before.
+            if value.source and value.source != holder.label:
+                context.learned.tied.add((value.source, holder.label))
+            value = replace(value, source=value.source or holder.label)
         self.bind(path, value)
+        if value.is_none and target.attr.value == "grad":
+            # Until the next backward pass, wherever that is.
+            context.state.names.pop(path, None)
         if value.kind is Kind.MODEL and value.frozen.is_set:
             mark(context, Aspect.FROZEN, path, value.frozen.answer)
         if value.kind is Kind.MODEL and value.training.answer is Answer.NO:

@@ -68,8 +68,20 @@ class Unwinding:
 
     def out(self, depth: int, mode: Shift | None = None, *, raised: bool = False) -> Shift:
         """The mode, that here or another, when each ``with`` and ``finally`` inside of a depth has been left."""
+        return self._passed(depth, mode, raised=raised)[0]
+
+    def leaving(self, depth: int) -> State:
+        """What is known then of all else as well."""
+        mode, passed = self._passed(depth)
+        left = self.context.state.fork() if passed is None else passed
+        left.mode, left.reached = mode, True
+        return left
+
+    def _passed(self, depth: int, mode: Shift | None = None, *, raised: bool = False) -> tuple[Shift, State | None]:
+        """The mode, and what else is known after a ``finally``, if there is one."""
         context = self.context
         mode = context.state.mode if mode is None else mode
+        passed: State | None = None
         for number in range(len(self.exits) - 1, depth - 1, -1):
             leaving = self.exits[number]
             if isinstance(leaving, Shift):
@@ -79,10 +91,10 @@ class Unwinding:
                 mode = leaving.mode if leaving.unless_raised and not raised else mode | leaving.mode
                 continue
             if isinstance(leaving, str):
-                mode = unstacked(context.state.names.get(leaving, UNKNOWN), mode)
+                mode = unstacked((passed or context.state).names.get(leaving, UNKNOWN), mode)
                 continue
             here, exits = context.state, self.exits
-            context.state = here.fork()
+            context.state = (passed or here).fork()
             context.state.mode, context.state.reached = mode, True
             self.exits = exits[:number]
             context.recorder.quiet += 1
@@ -90,6 +102,6 @@ class Unwinding:
             self.run(leaving.body)
             context.here.on_the_way_out = before
             context.recorder.quiet -= 1
-            mode = context.state.mode
+            mode, passed = context.state.mode, context.state
             context.state, self.exits = here, exits
-        return mode
+        return mode, passed

@@ -173,8 +173,8 @@ class Walk(cst.CSTVisitor):
         if learning is not None and value.kind is Kind.FUNCTION and value.shift is not None and not value.definitions:
             learning.wraps = value.shift
         if learning is not None and not learning.is_generator and not self.dead:
+            value = self._leave(learning, value)
             learning.returns = value if learning.returns is None else learning.returns | value
-            self._leave(learning)
         context.state.reached = False
         return False
 
@@ -198,10 +198,19 @@ class Walk(cst.CSTVisitor):
             context.consumes(value, node, known.entry if known.own != KEEP else self.unwinding.out(0).of(known.entry))
         return value
 
-    def _leave(self, learning: FunctionKnowledge) -> None:
-        self.context.left(by_finally=any(isinstance(each, cst.Finally) for each in self.unwinding.exits))
-        mode = self.unwinding.out(0)
+    def _leave(self, learning: FunctionKnowledge, value: Abstract) -> Abstract:
+        """What a ``finally`` makes of a value that is returned from within its ``try``, and of all else."""
+        context = self.context
+        here = context.state
+        here.names[RETURNED] = value
+        context.state = self.unwinding.leaving(0)
+        context.left()
+        value = context.state.names.pop(RETURNED, value)
+        mode = context.state.mode
+        context.state = here
+        del here.names[RETURNED]
         learning.leaves = mode if learning.leaves == UNREACHED else learning.leaves | mode
+        return value
 
     def visit_Raise(self, node: cst.Raise) -> bool:
         """``raise``."""
@@ -406,19 +415,20 @@ class Walk(cst.CSTVisitor):
         take(context, learning, flags)
         if isinstance(node, cst.Lambda):
             here.statement = here.block = node
-            learning.returns = self._returned(node, self.expressions.of(node.body))
-            self._leave(learning)
+            learning.returns = self._leave(learning, self._returned(node, self.expressions.of(node.body)))
         else:
             here.statement = here.block = node.body
             node.body.visit(self)
             if context.state.reached:
-                self._leave(learning)
+                self._leave(learning, NONE)
                 if not learning.is_generator:
                     learning.returns = NONE if learning.returns is None else learning.returns | NONE
         if learning.leaves == UNREACHED:
             learning.leaves = KEEP
 
 
+RETURNED = "returned waits"
+"""What is returned, until a ``finally`` is done: a name that no program can write."""
 PROTOCOLS = frozenset({"object", "ABC", "Generic", "Protocol"})
 """Classes that say what others are like, and do nothing for them."""
 

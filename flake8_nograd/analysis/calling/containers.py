@@ -31,7 +31,7 @@ class Containers:
             for each in given.all():
                 context.escapes(each)
             self.put_into(node, receiver, self.taken_in(node, name, given))
-            return NONE
+            return NONE if name != "setdefault" else _perhaps(receiver.item, given)
         if name in REORDERING:
             self.put_into(node, receiver, [])
         held = receiver.item or replace(UNKNOWN, forwards=receiver.forwards)
@@ -47,7 +47,7 @@ class Containers:
             another = replace(receiver, elements=None, label="", identity=frozenset({node}))
             return replace(another, api="") if name == "values" else another
         if name in {"get", "pop"}:
-            return replace(UNKNOWN if receiver.kind is Kind.STATE else held, label="")
+            return replace(UNKNOWN, label="") if receiver.kind is Kind.STATE else _perhaps(held, given)
         if name == "keys":
             return PLAIN
         self.rows.handed_on(node, f"{receiver.label}.{name}", given, known=True)
@@ -120,6 +120,13 @@ class Containers:
         if value.kind in {Kind.DATA, Kind.PLAIN}:
             return replace(value, label="", constant=None, identity=frozenset({node}))
         return Abstract(forwards=value.forwards, identity=frozenset({node}))
+
+
+def _perhaps(held: Abstract | None, given: Arguments) -> Abstract:
+    """What is held under a key, or else is given for it."""
+    default = given.at(1, "default")
+    either = held if default is None else default if held is None else held | default
+    return replace(UNKNOWN if either is None else either, label="")
 
 
 REORDERING = frozenset({"reverse", "sort", "pop", "remove", "clear", "popleft", "popitem", "rotate"})

@@ -13,7 +13,7 @@ from ...facts import Condition, Evaluated, Kind, Role, ThreadCall
 from ...grad import ANYTHING, KEEP, Answer, GradMode
 from .. import lookup, model_state
 from ..aspects import BUILT, NOT_SET, Aspect, Setting, root_of
-from ..collected import Arguments, forwards_of, merge
+from ..collected import Arguments, contents, forwards_of, merge
 from ..conditions import NOTHING_KNOWN, Meets, met
 from ..context import Context
 from ..function_knowledge import FunctionKnowledge
@@ -176,7 +176,9 @@ class Functions:
 
     def applied(self, definition: Def, model: Abstract) -> None:
         """A function of the file is called with each part of a model, and the model: ``model.apply(freeze)``."""
-        known = self.context.known.functions.get(definition)
+        known, learned = (each.functions.get(definition) for each in (self.context.known, self.context.learned))
+        if learned is not None and model.kind is Kind.MODEL:
+            self._hand_in(learned, 0, Arguments([Abstract(kind=Kind.MODEL)], {}))
         for (owner, aspect, path), setting in known.puts.items() if known is not None and model.label else ():
             if known is not None and owner is definition and known.parameters[:1] == (path,):
                 put(self.context, aspect, model.label, setting.answer, Evaluated.CALLEE)
@@ -271,6 +273,9 @@ class Functions:
             self.one(node, init, bound, given)
             known = context.known.functions.get(init)
             if known is not None and kind is Kind.MODEL:
+                kept = (given.at(position - 1, known.parameters[position]) for position in known.keeps)
+                parts = [part.identity for each in kept if each is not None for part in (each, *contents(each))]
+                made = replace(made, views=frozenset[cst.CSTNode]().union(*parts))
                 for aspect in Aspect:
                     left = known.puts.get((init, aspect, known.parameters[0]))
                     if left is not None:

@@ -56,6 +56,8 @@ class Gradients:
         written = node.func.value if how is Differentiation.BACKWARD and isinstance(node.func, cst.Attribute) else None
         kept = given.keywords.get("retain_graph")
         retains = kept is not None and kept.constant is not False
+        created = given.at(2, "create_graph")
+        context.learned.creates_graphs |= created is not None and created.constant is not False
         context.recorder.write(
             Backward(node, context.place(), target.fact(), how, receiver=written, retains=retains, is_certain=certain)
         )

@@ -13,8 +13,9 @@ from .. import lookup
 from ..collected import Arguments
 from ..context import Context
 from ..putting import put
+from ..state import unstacked
 from ..switching import changed, switch_of
-from ..value import UNKNOWN, Abstract, Leaving, replace
+from ..value import UNKNOWN, Abstract, Def, Leaving, replace
 
 
 @dataclass(slots=True)
@@ -90,6 +91,27 @@ class Managers:
                     )
                 )
         return entered
+
+    def of_stack(self, stack: Abstract, name: str, given: Arguments) -> Abstract | None:
+        """A stack is left before its block ends, hands on what was entered on it, or gets something else to do then."""
+        context = self.context
+        held = context.state.names.get(stack.label, stack)
+        if name in {"callback", "push"}:
+            if given.positional and self._may_switch(given.positional[0]):
+                self._stacked(stack, Leaving.LONG_AGO)
+            return None
+        if name != "pop_all":
+            context.state.mode = unstacked(held, context.state.mode)
+        if stack.label in context.state.names:
+            context.state.names[stack.label] = replace(
+                held, saved=context.state.mode, leaving=Leaving.NOTHING, shift=None
+            )
+        return replace(held, label="") if name == "pop_all" else None
+
+    def _may_switch(self, called: Abstract) -> bool:
+        functions = [self.context.known.functions.get(each) for each in called.definitions if isinstance(each, Def)]
+        switches = called.kind is Kind.SWITCH or called.api in torch_api.SWITCHES
+        return switches or any(each is not None and each.leaves != KEEP for each in functions)
 
     def _left_later(self, entered: Abstract) -> Leaving:
         """What ``__exit__`` of a class of the file adds, which a stack calls in whatever mode it has come to."""

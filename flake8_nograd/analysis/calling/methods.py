@@ -90,6 +90,9 @@ class Methods:
             part = Abstract(
                 kind=Kind.MODEL, training=model_state.training(context, receiver), frozen=frozen, source=receiver.label
             )
+            if name.endswith("modules") and receiver.identity:
+                # It is the first of them itself.
+                part = replace(part, identity=receiver.identity | {node})
             if name.startswith("named_"):
                 part = tupled([PLAIN, part])
             return Abstract(kind=Kind.CONTAINER, item=part)
@@ -112,6 +115,8 @@ class Methods:
                 context.framework_calls(each, GradMode.NOT_INFERENCE)
             self.rows.call(node, f".{name}", receiver, given)
             return UNKNOWN
+        if receiver.api in torch_api.STACKS and name in {"close", "aclose", "pop_all", "callback", "push"}:
+            return self.managers.of_stack(receiver, name, given)
         if name == "enter_context" and given.positional:
             return self.managers.enter(node, given.positional[0], receiver)
         if name == "step" and receiver.kind in {Kind.OPTIMIZER, Kind.UNKNOWN, Kind.SCALER}:

@@ -86,7 +86,12 @@ class Tensors:
             context.operates([receiver], node, name)
             result = _like(receiver, computed(node, [receiver], mode, view=True))
             same = name not in torch_operations.NEVER_ITSELF
-            return replace(perhaps_itself(result, receiver, mode, same_object=same), leaf=None)
+            result = replace(perhaps_itself(result, receiver, mode, same_object=same), leaf=None)
+            if any(each.api in torch_operations.INTEGERS for each in given.all()):
+                # ``x.to(torch.long)``
+                cut = detached(node, Loss.NON_DIFFERENTIABLE, receiver, mode)
+                return replace(result, requires_grad=Answer.NO, is_leaf=Answer.YES, cut=cut.cut, is_all_cut=True)
+            return result
         if name in torch_operations.DIFFERENTIABLE_METHODS:
             context.meets(node, name, operands)
             context.operates(operands, node, name)
