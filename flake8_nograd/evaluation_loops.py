@@ -38,6 +38,7 @@ def _trains(facts: FileFacts, loop: Loop, evaluated: tuple[Forward, ...]) -> boo
         and each not in evaluated
         and each.training is not Answer.NO
         and not naming.sounds_like_criterion(each.model.label)
+        and not naming.sounds_like_preparation(each.method)
         and not is_scored(facts, each)
     ]
     return any(each.records and each.frozen is not Answer.YES for each in trained) or any(
