@@ -37,6 +37,9 @@ MAYBE_VIEW_FUNCTIONS: frozenset[str] = table("""
 """)
 """The functions of ``torch`` that give the tensor itself, a view, or a copy."""
 
+ONE_FOR_EACH: frozenset[str] = table("broadcast_tensors meshgrid atleast_1d atleast_2d atleast_3d")
+"""Those of these functions that give one tensor for each that they are given, where there are several."""
+
 NON_DIFFERENTIABLE: frozenset[str] = table("""
     argmax argmin argsort argwhere nonzero nonzero_static count_nonzero bincount
     eq ne gt ge lt le not_equal greater greater_equal less less_equal

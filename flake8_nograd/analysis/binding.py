@@ -95,17 +95,22 @@ class Bindings:
         operation = AUGMENTED.get(operator, operator)
         if isinstance(node.target, cst.Subscript):
             base = self.expressions.of(node.target.value)
+            item = replace(self.before(node.target), label=place_of(node.target))
             if base.kind in {Kind.TENSOR, Kind.PARAMETER}:
                 manner = Manner.DATA if base.label.endswith(".data") else Manner.ITEM
                 self.expressions.calls.tensors.write(node, base, manner, operation, [value])
             else:
-                item = replace(self.before(node.target), label=place_of(node.target))
                 item = leaf_by_gradient(item, node.value)
                 if item.leaf is not None or item.kind is Kind.TENSOR:
                     self.expressions.calls.tensors.write(node, item, Manner.AUGMENTED, operation, [value])
             context.use(value, node, Purpose.ACCUMULATED, into=base.label, added=node.value)
             if base.kind is Kind.CONTAINER:
-                self.expressions.calls.containers.put_into(node.target, base, [value])
+                # What is changed in place is in there, changed, already.
+                held = self.before(node.target.value)
+                context.recorder.quiet += 1
+                after = self._augmented(node, item, value)
+                context.recorder.quiet -= 1
+                self.expressions.calls.containers.put_into(node.target, held, [after])
             return
         target = self.expressions.of(node.target)
         path = path_of(node.target)

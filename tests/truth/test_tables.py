@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from flake8_nograd import torch_api, torch_classes, torch_operations
 from flake8_nograd.grad import GradMode
@@ -460,6 +461,34 @@ def test_what_gives_a_new_tensor_in_any_case(name: str) -> None:
     for run in runs_of(name):
         made, result = run(name)
         assert first(result) is not made
+
+
+@each(torch_operations.INTEGERS)
+def test_integers_have_no_graph(name: str) -> None:
+    made = torch.ones(2, requires_grad=True).to(getattr(torch, name.removeprefix("torch.")))
+    assert not made.requires_grad
+    assert made.is_leaf
+
+
+@each(torch_operations.ONE_FOR_EACH)
+def test_functions_that_give_a_tensor_for_each(name: str) -> None:
+    for given in (
+        [torch.ones(2, requires_grad=True), torch.ones(2)],
+        [torch.ones(2), torch.ones(2, requires_grad=True)],
+    ):
+        made = getattr(torch, name)(*given)
+        assert [each.requires_grad for each in made] == [each.requires_grad for each in given]
+
+
+def test_a_checkpoint_runs_without_gradients_first_and_once_more_with_them() -> None:
+    modes = []
+
+    def run(x: Tensor) -> Tensor:
+        modes.append(torch.is_grad_enabled())
+        return x * 2
+
+    checkpoint(run, torch.ones(2, requires_grad=True), use_reentrant=True).sum().backward()
+    assert modes == [False, True]
 
 
 def test_dropout_that_drops_nothing_gives_the_tensor_itself() -> None:

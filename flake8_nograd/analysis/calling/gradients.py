@@ -95,6 +95,9 @@ class Gradients:
             context.escapes(each)
         if how is Differentiation.AUTOGRAD_BACKWARD:
             return NONE
+        if how is Differentiation.FUNCTIONAL:
+            # A tensor, several, or a function.
+            return Abstract(made_under=context.mode(), made_at=node)
         inputs = given.at(1, "inputs")
         item = Abstract(kind=Kind.TENSOR, made_under=context.mode(), made_at=node)
         count = len(inputs.elements) if inputs is not None and inputs.elements is not None else None

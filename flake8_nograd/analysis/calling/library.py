@@ -11,7 +11,7 @@ from ...facts import Kind, Loss, Manner, Purpose
 from ...grad import KEEP, Answer, GradMode, Shift
 from .. import model_state
 from ..aspects import NOT_SET, Setting
-from ..collected import Arguments, flat, forwards_of
+from ..collected import Arguments, flat, forwards_of, tupled
 from ..computing import computed, detached, perhaps_itself
 from ..conditions import takes_for_a_flag
 from ..context import Context
@@ -79,6 +79,8 @@ class Library:
             copied = model_state.settled(context, given.positional[0])
             if last == "deepcopy":
                 copied = _new(node, copied, mode)
+            elif copied.kind is Kind.MODEL:
+                copied = replace(copied, views=copied.identity | copied.views)
             return replace(copied, label="", identity=frozenset({node}), forwards=frozenset())
         if name in {"typing.cast", "typing_extensions.cast"} and len(given.positional) > 1:
             return given.positional[1]  # The very object: its name stays.
@@ -149,6 +151,11 @@ class Library:
                 context.use(each, node, Purpose.VALUE, callee=last)
             return PLAIN
         operands = flat([each for each in given.all() if each.kind is not Kind.PLAIN])
+        if plain and last in torch_operations.ONE_FOR_EACH and len(operands) > 1:
+            context.operates(operands, node, name)
+            same = last not in torch_operations.NEVER_ITSELF
+            views = [(computed(node, [each], mode, view=True), each) for each in operands]
+            return tupled([perhaps_itself(view, each, mode, same_object=same) for view, each in views])
         if plain and last in torch_operations.VIEW_FUNCTIONS:
             context.operates(operands[:1], node, name)
             return computed(node, operands[:1], mode, view=True)
@@ -165,6 +172,11 @@ class Library:
             if last in PAIRS and (len(given.positional) > 1 or "dim" in given.keywords):
                 return replace(result, elements=(result, detached(node, Loss.NON_DIFFERENTIABLE, result, mode)))
             return result
+        if name == "torch.utils.checkpoint.checkpoint" and given.positional:
+            reentrant = given.keywords.get("use_reentrant")
+            if reentrant is None or reentrant.constant is not False:
+                # First without gradients, and once more with them. Truth: tests/truth/test_tables.
+                context.framework_calls(given.positional[0], GradMode.NOT_INFERENCE | mode)
         self.rows.handed_on(node, name, given, known=name.startswith("torch.nn.utils"))
         return Abstract(forwards=forwards_of(given.all()), made_under=mode, made_at=node, identity=frozenset({node}))
 
