@@ -187,7 +187,7 @@ def _evaluates_by_name(facts: FileFacts, each: Forward, uses: list[Use]) -> bool
     if _collects(facts, each, uses) or rolls_out(facts, each, uses):
         return True
     over = over_evaluation_data(each)
-    looked_at = is_only_looked_at(each, uses) and not _puts_in_training_mode(facts, function)
+    looked_at = is_only_looked_at(facts, each, uses) and not _puts_in_training_mode(facts, function)
     if not (over or looked_at or (is_called(each) and _puts_in_eval_mode(facts, function))):
         return False
     return is_thrown_away(each) or ends_in_values(uses) or (over and any(use.purpose not in LEAVING for use in uses))
@@ -205,14 +205,26 @@ def _collects(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         and each.via is None
         and any(use.purpose is Purpose.ACCUMULATED and "." not in use.into for use in uses)
         and not _adds_up(facts, function, uses)
+        and not _runs_once(facts, each)
         and all(
             use.purpose in {Purpose.VALUE, Purpose.ACCUMULATED, Purpose.RETURNED} or use.place.function is not function
             for use in uses
         )
         and any(
             value.kind in {Kind.LOADER, Kind.PLAIN} or naming.sounds_like_dataset(value.label)
-            for value in gone_through(each)
+            for value in gone_through(facts, each)
         )
+    )
+
+
+def _runs_once(facts: FileFacts, each: Forward) -> bool:
+    """Whether the function runs the model outside of loops as well: it gives more than predictions of all batches."""
+    return any(
+        other.place.function is each.place.function
+        and other.model.label == each.model.label
+        and is_pass(other)
+        and not other.place.loops
+        for other in facts.forwards
     )
 
 

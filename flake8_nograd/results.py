@@ -93,25 +93,32 @@ def over_evaluation_data(each: Forward) -> bool:
     return any(naming.sounds_like_evaluation_loader(loop.iterates.label) for loop in each.place.loops)
 
 
-def is_only_looked_at(each: Forward, uses: list[Use]) -> bool:
+def is_only_looked_at(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
     """Whether data is gone through, and no tensor with a graph leaves the function: no caller could differentiate it.
 
     What is handed to code that is not in the file, as to a metric, is taken for looked at in a loop over a loader.
     """
     if any(_leaves(use) for use in uses):
         return False
-    over = gone_through(each)
+    over = gone_through(facts, each)
     if any(value.kind is Kind.LOADER or naming.sounds_like_loader(value.label) for value in over):
         return True
     handed = any(use.purpose is Purpose.CALL and not use.callee.endswith("save_image") for use in uses)
     return any(value.kind in PIECES for value in over) and is_called(each) and each.via is None and not handed
 
 
-def gone_through(each: Forward) -> list[Value]:
+def gone_through(facts: FileFacts, each: Forward) -> list[Value]:
     """What the loops around go through, unless it is models, or data to train on; or each turn does the same again."""
     model = each.model.label.partition(".")[0]
-    loops = [loop for loop in each.place.loops if model not in loop.binds and loop.binds != ("_",)]
+    loops = [loop for loop in each.place.loops if model not in loop.binds and not _repeats(facts, loop, each)]
     return [loop.iterates for loop in loops if not naming.sounds_like_training_loader(loop.iterates.label)]
+
+
+def _repeats(facts: FileFacts, loop: Loop, each: Forward) -> bool:
+    """Whether a loop only counts, and binds nothing but what a pass gives: it is run on the same again."""
+    return loop.binds == ("_",) and all(
+        each.anchor in bound.value.forwards for bound in facts.assignments if loop in bound.place.loops
+    )
 
 
 def _leaves(use: Use) -> bool:
