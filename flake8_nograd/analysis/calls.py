@@ -10,7 +10,7 @@ import libcst as cst
 
 from .. import naming, torch_api, torch_classes
 from ..facts import Kind, Reveal
-from ..grad import KEEP, Answer, Shift
+from ..grad import ANYTHING, KEEP, Answer, Shift
 from . import lookup, model_state
 from .calling.builtin_functions import BuiltinFunctions
 from .calling.containers import Containers
@@ -27,7 +27,7 @@ from .collected import Arguments
 from .computing import computed
 from .context import Context
 from .reading import path_of
-from .value import UNKNOWN, Abstract, replace
+from .value import UNKNOWN, Abstract, Leaving, replace
 
 
 @dataclass(slots=True)
@@ -72,6 +72,9 @@ class Calls:
         if callee.kind is Kind.CLASS and callee.definitions:
             return self.functions.construct(node, callee, given)
         if callee.kind is Kind.SWITCH and callee.shift is not None:
+            if callee.leaving & Leaving.LONG_AGO:
+                # What it wraps gets the switch; the mode is back that there was when it was made.
+                context.state.mode = ANYTHING
             for each in given.positional:
                 if each.kind is Kind.FUNCTION:
                     return replace(each, shift=callee.shift.then(each.shift or KEEP))

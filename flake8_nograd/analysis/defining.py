@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import libcst as cst
 
 from ..facts import Form, Kind
-from ..grad import KEEP
+from ..grad import ANYTHING, KEEP
 from .aspects import Aspect, root_of
 from .binding import Bindings
 from .context import Context
@@ -17,7 +17,7 @@ from .function_knowledge import FunctionKnowledge
 from .reading import path_of
 from .switches import Switches, uncalled
 from .switching import acting
-from .value import Abstract, Def
+from .value import Abstract, Def, Leaving
 
 
 @dataclass(slots=True)
@@ -55,6 +55,12 @@ class Definitions:
             # It acts when it is made, and is undone when it decorates.
             acting(context.state, each.decorator, values[-1])
         context.state.mode = outside
+        if any(
+            value.leaving & Leaving.LONG_AGO and not isinstance(each.decorator, cst.Call)
+            for each, value in zip(node.decorators, values, strict=True)
+        ):
+            # The mode is back that there was when it was made, and not here.
+            context.state.mode = ANYTHING
         self.switches.stand_together([each.decorator for each in node.decorators], values)
         for each, value in zip(reversed(node.decorators), reversed(values), strict=True):
             called = isinstance(each.decorator, cst.Call)

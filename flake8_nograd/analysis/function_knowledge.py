@@ -95,6 +95,8 @@ class FunctionKnowledge:
     """The attributes of its class that it stores them in, by their position."""
     rebinds: dict[Holder, Abstract] = field(default_factory=dict)
     """What it binds names of other scopes to (``global``, ``nonlocal``), calls in it included."""
+    binds: dict[tuple[cst.ClassDef, str, int | None], None] = field(default_factory=dict)
+    """The attributes of objects that it binds, calls in it included: by class, and the parameter that is the object."""
     ends: dict[Holder, Abstract | None] = field(default_factory=dict)
     """What each of these names holds when it returns, if it has bound it on every way; else nothing."""
     changes: set[Holder] = field(default_factory=set)
@@ -228,7 +230,17 @@ class FunctionKnowledge:
             [(position, value.gist()) for position, value in sorted(self.alters.items())],
             [(position, value.gist()) for position, value in sorted(self.meanwhile.items())],
             [(identity, value.gist()) for identity, value in self.taken.items()],
-            (self.remade, self.aliases, self.puts, self.holds, self.resets, self.keeps, self.origins, self.omitted),
+            (
+                self.binds,
+                self.remade,
+                self.aliases,
+                self.puts,
+                self.holds,
+                self.resets,
+                self.keeps,
+                self.origins,
+                self.omitted,
+            ),
             [(path, setting.answer) for table in self.settings.values() for path, setting in table.items()],
             [(place, value.gist(), place in self.changes) for place, value in self.rebinds.items()],
             [(place, None if value is None else value.gist()) for place, value in self.ends.items()],

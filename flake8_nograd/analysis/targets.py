@@ -95,6 +95,22 @@ class Targets:
             case cst.Subscript():
                 self.evaluate(target)
 
+    def _bound_for_others(self, path: str, holder: Abstract, value: Abstract) -> None:
+        """An attribute is bound: callers find it so, and all who have another name for the object."""
+        context, learning = self.context, self.context.learning()
+        owner, _, name = path.rpartition(".")
+        classes = [each for each in holder.definitions if isinstance(each, cst.ClassDef)]
+        if owner == "self" and context.here.owner is not None:
+            classes = [context.here.owner]
+        if learning is not None:
+            position = learning.parameters.index(owner) if owner in learning.parameters else None
+            learning.binds.update(dict.fromkeys((each, name, position) for each in classes))
+        for other, held in context.state.names.items() if holder.identity else ():
+            bound = f"{other}.{name}"
+            if other != owner and held.identity & holder.identity and bound in context.state.names:
+                certain = held.identity == holder.identity and len(held.identity) == 1
+                context.state.names[bound] = value if certain else context.state.names[bound] | value
+
     def unpacked(self, target: cst.Tuple | cst.List, value: Abstract) -> list[Abstract]:
         """The parts of a value that is unpacked."""
         count = len(target.elements)
@@ -144,6 +160,7 @@ class Targets:
             if value.source and value.source != holder.label:
                 context.learned.tied.add((value.source, holder.label))
             value = replace(value, source=value.source or holder.label)
+        self._bound_for_others(path, holder, value)
         self.bind(path, value)
         if value.is_none and target.attr.value == "grad":
             # Until the next backward pass, wherever that is.

@@ -11,7 +11,7 @@ import libcst as cst
 from ... import torch_api
 from ...facts import Evaluated, Kind
 from ...grad import Answer
-from .. import lookup
+from .. import lookup, model_state
 from ..aspects import Aspect, root_of
 from ..changing import change_in_place, kept
 from ..collected import Arguments, contents
@@ -19,7 +19,7 @@ from ..conditions import NOTHING_KNOWN, Meets
 from ..context import Context
 from ..function_knowledge import FunctionKnowledge
 from ..putting import GROUPS, freeze, freeze_some, perhaps_rebound, put, put_elsewhere
-from ..value import TENSORS, Abstract, Definition, either_cut, replace
+from ..value import TENSORS, UNKNOWN, Abstract, Definition, either_cut, replace
 from .containers import Containers
 
 
@@ -81,6 +81,8 @@ class Effects:
                 given.keywords[key] = altered
             else:
                 given.positional[position - bound] = altered
+        for definition, name, parameter in known.binds:
+            self._bound(definition, name, None if parameter is None else paths.get(known.parameters[parameter], ""))
         for position, places in known.keeps.items():
             handed = given.at(position - bound, known.parameters[position])
             if handed is not None:
@@ -93,6 +95,29 @@ class Effects:
             self._changed_elsewhere(name, value, given)
             self._changed_by_made(scope, name, value)
             self._rebound(node, known, scope, name, value)
+
+    def _bound(self, owner: cst.ClassDef, name: str, holder: str | None) -> None:
+        """A call has perhaps bound an attribute of an object, or of any of a class."""
+        context, learning = self.context, self.context.learning()
+        if learning is not None and holder != "":
+            parameter = learning.parameters.index(holder) if holder in learning.parameters else None
+            learning.binds[owner, name, parameter] = None
+        names = context.state.names
+        mine = names.get(holder or "", UNKNOWN).identity
+        known = {*names, *(path for table in context.state.settings.values() for path in table)}
+        for path in sorted(path for path in known if path.endswith(f".{name}")):
+            root = path.rpartition(".")[0]
+            held = names.get(root) or lookup.held_by_object(context, root)
+            if root == "self" and context.here.owner is not None:
+                held = replace(held, definitions=(context.here.owner,))
+            if not (lookup.is_of(context, held, owner) if holder is None else root == holder or held.identity & mine):
+                continue
+            found = lookup.attribute(context, owner, name)
+            after = UNKNOWN if found is None else replace(found, parameter=None, identity=frozenset())
+            perhaps_rebound(context, path, after)
+            if path in names:
+                context.state.forget_under(path)
+                names[path] |= model_state.of_some_mode(after)
 
     def bind(self, node: cst.Call, known: FunctionKnowledge, bound: int, given: Arguments) -> None:
         """A call has bound names of other functions, or of the module, whichever way it went."""

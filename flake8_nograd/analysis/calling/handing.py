@@ -7,6 +7,7 @@ import libcst as cst
 from ... import torch_api
 from ...facts import Evaluated, Kind
 from ...grad import Shift
+from .. import lookup
 from ..aspects import Aspect, Setting, is_part, setting_of
 from ..collected import Arguments, forwards_of
 from ..context import Context
@@ -47,6 +48,15 @@ def transfer(context: Context, definition: Def, paths: dict[str, str]) -> None:
         hand_over(context, definition, paths, aspect)
 
 
+def _means_the_same(context: Context, called: FunctionKnowledge, name: str) -> bool:
+    """Whether a name leads to the same variable in a function that is called: not what is local to this one."""
+    owner = lookup.owner_of(context, name)
+    around = called.parent
+    while around is not None and around is not owner:
+        around = context.learned.functions[around].parent
+    return around is owner or owner is called.node
+
+
 def hand_over(context: Context, definition: Def, paths: dict[str, str], aspect: Aspect) -> None:
     """Let the callee know which of its models are frozen, or in training mode; what is set but not known, too."""
     state = context.state
@@ -64,7 +74,9 @@ def hand_over(context: Context, definition: Def, paths: dict[str, str], aspect: 
     is_within = learned.parent is not None and learned.parent in context.here.scopes
     for path, setting in table.items():
         root = path.split(".")[0]
-        if root not in learned.parameters and (root != "self" or is_within):
+        if root in learned.parameters or (root == "self" and not is_within):
+            continue
+        if root == "self" or _means_the_same(context, learned, root):
             mapped.setdefault(path, setting)
     mapped = {path: Setting(setting.answer, _by_caller(setting)) for path, setting in mapped.items()}
     before = learned.settings.get(aspect)

@@ -212,6 +212,8 @@ def _graph(forward: FunctionKnowledge, meets: Meets) -> Answer:
         return Answer.NO
     if given.cut is not None and given.cut.is_certain and given.cut.how in NO_GRAD_CUTS:
         return Answer.NO
+    if given.held:
+        return Answer.UNKNOWN  # It has been there before.
     if given.kind is not Kind.TENSOR or given.cut is not None:
         return Answer.UNKNOWN  # It may have been recorded and dropped: ``argmax``.
     return (

@@ -63,7 +63,7 @@ class Tensors:
             if name == "detach_":
                 result = replace(result, is_view=receiver.is_view, made_under=receiver.made_under)
                 if receiver.kind is Kind.PARAMETER:
-                    result = replace(result, kind=Kind.PARAMETER)
+                    result = replace(result, kind=Kind.PARAMETER, source=receiver.source, turn=receiver.turn)
                 if mode & GradMode.INFERENCE or is_perhaps_of_inference(receiver):
                     result = result | receiver
                 freeze(context, receiver, result.requires_grad)
