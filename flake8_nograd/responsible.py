@@ -29,7 +29,7 @@ def belongs_to_caller(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
     its_own = {Evaluated.HERE, Evaluated.CALLEE, Evaluated.CONSTRUCTOR}
     if function.guard is Guard.CALLERS and each.evaluated not in its_own and not each.place.loops:
         return True
-    if each.evaluated is Evaluated.NOT and _becomes_an_array(uses):
+    if each.evaluated is Evaluated.NOT and each.via is None and _becomes_an_array(uses):
         return True
     if (
         each.evaluated is Evaluated.NOT
@@ -61,7 +61,7 @@ def belongs_to_caller(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
 def _becomes_an_array(uses: list[Use]) -> bool:
     """Whether numpy gets what a model gives as it is, which it takes no tensor with a graph from.
 
-    What is called guards itself then, or is no model of torch's.
+    What is called guards itself then, or is no model of torch's. A helper may make arrays itself.
     """
     return any(use.callee.startswith("numpy.") for use in uses) and not any(use.callee in CUTTING for use in uses)
 
