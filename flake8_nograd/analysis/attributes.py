@@ -11,6 +11,7 @@ from .. import naming, torch_api, torch_classes, torch_operations
 from ..facts import Evaluated, Kind, Leaf, Loss, Purpose
 from ..grad import Answer
 from . import lookup, model_state
+from .aspects import Aspect
 from .calls import Calls
 from .computing import computed, detached
 from .conditions import outcome
@@ -207,12 +208,11 @@ class Attributes:
             number = _index(node)
             if base.label and number is not None and number >= 0:
                 label = f"{base.label}[{number}]"
-            frozen = model_state.frozen_setting(self.context, base)
             return Abstract(
                 kind=Kind.MODEL,
                 label=label,
-                training=model_state.training(self.context, base),
-                frozen=frozen,
+                training=model_state.setting_of_part(context, base, Aspect.TRAINING),
+                frozen=model_state.setting_of_part(context, base, Aspect.FROZEN),
                 made_under=base.made_under,
             )
         if base.kind is Kind.PLAIN:

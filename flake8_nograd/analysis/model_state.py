@@ -50,6 +50,18 @@ def frozen_setting(context: Context, model: Abstract) -> Setting:
     return setting
 
 
+def setting_of_part(context: Context, model: Abstract, aspect: Aspect) -> Setting:
+    """What a part of a model is in: as the model is, or as one that it was made of is, by its own name."""
+    of = training if aspect is Aspect.TRAINING else frozen_setting
+    whole = of(context, model)
+    for part in [*context.state.names.values()] if model.views else ():
+        if part.kind is Kind.MODEL and part.identity & model.views and not part.identity & model.identity:
+            setting = of(context, part)
+            if setting.answer is not whole.answer:
+                return Setting(Answer.UNKNOWN, Evaluated.NOT)
+    return whole
+
+
 def _differs_in_part(context: Context, path: str, frozen: Answer) -> bool:
     """Whether a part of a model is not surely frozen, or not surely trained, as the model is."""
     return any(
@@ -71,7 +83,8 @@ def parameter(context: Context, node: cst.CSTNode, model: Abstract) -> Abstract:
         surely = model.made_under is GradMode.INFERENCE
         made = replace(made, is_inference=Answer.YES if surely else Answer.UNKNOWN, made_under=model.made_under)
     differs = made.requires_grad is Answer.YES and model.label and _differs_in_part(context, model.label, Answer.NO)
-    if not differs and not perhaps_frozen(context, model):
+    part = setting_of_part(context, model, Aspect.FROZEN)
+    if not differs and not (part.is_set and part.answer is Answer.UNKNOWN):
         return made
     # What was frozen takes up the graph of what is copied into it with gradients on, and is no leaf then.
     return replace(made, requires_grad=Answer.UNKNOWN, is_leaf=Answer.UNKNOWN)

@@ -10,6 +10,7 @@ from ... import naming, torch_api, torch_classes
 from ...facts import Kind, Purpose
 from ...grad import ANYTHING, ENABLE_GRAD, KEEP, Answer, GradMode
 from .. import lookup, model_state
+from ..aspects import Aspect
 from ..collected import Arguments, tupled
 from ..context import Context
 from ..switching import changed
@@ -86,9 +87,11 @@ class Methods:
                 item = Abstract(kind=Kind.CONTAINER, elements=(PLAIN, single))
             return Abstract(kind=Kind.PARAMETERS, item=item, source=receiver.label, made_at=node)
         if name in torch_classes.MODULE_GIVES_MODULES and receiver.kind is Kind.MODEL:
-            frozen = model_state.frozen_setting(context, receiver)
             part = Abstract(
-                kind=Kind.MODEL, training=model_state.training(context, receiver), frozen=frozen, source=receiver.label
+                kind=Kind.MODEL,
+                training=model_state.setting_of_part(context, receiver, Aspect.TRAINING),
+                frozen=model_state.setting_of_part(context, receiver, Aspect.FROZEN),
+                source=receiver.label,
             )
             if name.endswith("modules") and receiver.identity:
                 # It is the first of them itself.
