@@ -66,7 +66,7 @@ class Calls:
         context = self.context
         if callee.label == "reveal":
             return self._reveal(node, given)
-        self._wrapped(callee.label)
+        self._wrapped(node, callee.label)
         if callee.kind is Kind.FUNCTION and callee.definitions:
             return self.functions.call(node, callee, given)
         if callee.kind is Kind.CLASS and callee.definitions:
@@ -109,8 +109,8 @@ class Calls:
         state.mode = outside
         return result
 
-    def _wrapped(self, name: str) -> None:
-        """Calling the function that a decorator was given: under which mode, its users want to know."""
+    def _wrapped(self, node: cst.Call, name: str) -> None:
+        """Calling the function that a decorator was given: under which mode, and with what, its users want to know."""
         context = self.context
         if not name or name in context.state.names:
             return
@@ -121,6 +121,11 @@ class Calls:
                     function = context.learning()
                     shift = (function.own if function is not None else KEEP).then(context.state.mode)
                     learned.wraps = shift if learned.wraps is None else learned.wraps | shift
+                    by = context.here.function
+                    if by is not None:
+                        names = context.state.names
+                        given = [names.get(path_of(each.value), UNKNOWN) for each in node.args if not each.star]
+                        learned.wrapped[node] = by, all(each.parameter is not None for each in given)
                     return
 
     def _unknown(self, node: cst.Call, callee: Abstract, given: Arguments) -> Abstract:

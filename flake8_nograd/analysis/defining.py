@@ -71,6 +71,9 @@ class Definitions:
             self.switches.decorator(node, each, value, Form.DECORATOR, tuple(reversed(names)))
             names.append((value.api or value.label or path_of(uncalled(each.decorator))).removeprefix("builtins."))
         known.decorators = tuple(reversed(names))
+        functions = context.known.functions
+        makers = [each for value in values for each in value.definitions if not isinstance(each, cst.ClassDef)]
+        known.is_changed = any(each in functions and functions[each].interferes(functions) for each in makers)
         known.is_abstract = known.owner is not None and _does_nothing(node)
         if node.asynchronous is None:
             known.own = own

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import libcst as cst
@@ -131,6 +132,10 @@ class FunctionKnowledge:
     """What it leaves these models in."""
     holds: dict[tuple[Definition | None, Aspect, str], Setting] = field(default_factory=dict)
     """What models are in where it yields, of those that it puts in one before."""
+    wrapped: dict[cst.Call, tuple[Def, bool]] = field(default_factory=dict)
+    """As a decorator: the calls of its function, who makes them, and whether of what that is given, as it is."""
+    is_changed: bool = False
+    """Whether a decorator of the file gives it something else than its callers do, or them something else back."""
     wraps: Shift | None = None
     """As a decorator: the mode that it calls its function under."""
     settings: ModelSettings = field(default_factory=dict)
@@ -182,6 +187,15 @@ class FunctionKnowledge:
             return False
         entered = (self.yields.on | self.yields.off) & GradMode.INFERENCE
         return bool(entered) or self.yields.inference is not GradMode.INFERENCE
+
+    def interferes(self, functions: Mapping[Def, FunctionKnowledge]) -> bool:
+        """As a decorator: whether what it makes of a function is given, or gives back, something else than that."""
+        for by, as_it_is in self.wrapped.values():
+            value = functions[by].returns if by in functions else None
+            is_its = value is None or value.is_none or (value.kind is Kind.UNKNOWN and value.made_at in self.wrapped)
+            if not as_it_is or not is_its:
+                return True
+        return False
 
     def request(self, flags: Flags) -> None:
         """Some call hands these in."""

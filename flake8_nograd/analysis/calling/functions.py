@@ -94,6 +94,9 @@ class Functions:
         context.called(definition, shift=callee.shift or KEEP)
         self.rows.calls(known)
         self._hand_in(learned, bound, given)
+        if learned.is_changed:
+            unknown = Arguments([UNKNOWN] * len(given.positional), dict.fromkeys(given.keywords, UNKNOWN))
+            self._hand_in(learned, bound, unknown)
         if given.starred:
             _hand_on(node, learned, bound, given)
         self._omitted(learned, bound, given)
@@ -127,6 +130,9 @@ class Functions:
             # Who is derived from its class may run what it is handed.
             return Abstract(forwards=behind, made_under=context.mode(), made_at=node, identity=frozenset({node}))
         result = result_of(node, known.returns, bound, given, runs)
+        if learned.is_changed:
+            behind = result.behind()
+            result = Abstract(forwards=behind, made_under=context.mode(), made_at=node, identity=frozenset({node}))
         return replace(result, draws=frozenset({definition})) if known.yields is not None else result
 
     def _hand_in(self, learned: FunctionKnowledge, bound: int, given: Arguments) -> None:
