@@ -22,7 +22,7 @@ from ..switching import changed
 from ..value import DATA, PLAIN, UNKNOWN, Abstract, replace
 from ..variants import as_called
 from .functions import Functions
-from .handing import left_by, paths_inside, result_of, transfer
+from .handing import interrupted_by, left_by, paths_inside, result_of, transfer
 from .rows import Rows
 
 
@@ -109,6 +109,7 @@ class Models:
         """What a forward pass of the file changes beside what it gives."""
         known = self.context.known.functions.get(forward)
         if known is not None:
+            interrupted_by(self.context, known, self.context.state.mode)
             handed = Arguments(list(given.positional), dict(given.keywords), given.starred)
             paths = paths_inside(known.parameters, 1, replace(model, bound=model), given)
             self.functions.effects.leave(node, as_called(self.context, known, 1, given, paths), 1, handed, paths)
