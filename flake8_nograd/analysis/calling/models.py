@@ -93,8 +93,8 @@ class Models:
             for forward in dict.fromkeys(definitions):
                 left = context.known.functions.get(forward)
                 context.state.mode |= left_by(left, outside) if left is not None else outside
-                if left is not None and left.returns is not None and left.own != KEEP:
-                    # It runs in a mode of its own.
+                if left is not None and left.returns is not None and (left.own != KEEP or left.returns.held):
+                    # It runs in a mode of its own, or gives what has been there before.
                     result |= result_of(node, left.returns, 1, given, runs=True)
             return result
         if known is not None and known.returns is not None:
