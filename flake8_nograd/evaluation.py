@@ -275,7 +275,7 @@ def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         # A tensor with its graph is what the function is for: its callers may differentiate it.
         if not is_only_stored(each, uses) and not _gives_predictions(facts, each, uses):
             return False
-        if not is_pass(each) and not any(is_tensor(use) for use in uses):
+        if not (is_pass(each) or _encodes(each) or any(is_tensor(use) for use in uses)):
             return False
     return not any(hands_on_a_loss(each, use) or is_handed_to_attack(use) or trains_on(use) for use in uses)
 
@@ -291,8 +291,13 @@ def _runs_model(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
         return False
     if naming.sounds_like_forward(each.method):
         return True
-    used = each.anchor in operated_on(facts) or any(is_tensor(use) for use in uses)
+    used = _encodes(each) or each.anchor in operated_on(facts) or any(is_tensor(use) for use in uses)
     return used and not _is_left_unguarded(facts, each)
+
+
+def _encodes(each: Forward) -> bool:
+    """Whether a method gives a tensor, by its name and as it is handed data: ``encode(x)``, ``get_embeddings(ids)``."""
+    return each.takes_data and naming.sounds_like_encoding(each.method)
 
 
 def _is_for_evaluation(method: str) -> bool:

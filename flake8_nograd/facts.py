@@ -400,6 +400,8 @@ class Forward:
     """Whether what it gives has a graph; a ``forward`` that gives nothing, its input or a weight itself makes none."""
     given: frozenset[Anchor] = frozenset()
     """The forward passes that what it is given was computed by."""
+    takes_data: bool = False
+    """Whether it is given anything that may be data, and not only numbers, strings and flags."""
     runs: tuple[Function, ...] = ()
     """What the model's class, or each of those it may be of, has for it in this file: its ``forward``."""
 

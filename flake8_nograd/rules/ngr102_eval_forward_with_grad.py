@@ -42,6 +42,8 @@ What it assumes:
       goes through data; or if it is named for evaluation or encoding and its result goes into
       `.numpy()`, which would raise on a tensor with a graph. If a module runs itself so, its
       callers do.
+    - A method that is named for encoding and handed data (`model.embed(batch)`) gives a tensor.
+      Of another method that must show, by what is done with its result.
     - A method that stands beside a forward pass of the same model under `no_grad` records
       nothing.
     - A result that is returned with its graph is a prediction, where the function is named

@@ -75,6 +75,7 @@ class Models:
             enables=known is not None and known.enables,
             graph=graph,
             given=forwards_of(inputs),
+            takes_data=any(each.kind is not Kind.PLAIN for each in inputs),
             runs=tuple(dict.fromkeys(definitions)),
         )
         context.state.mode = outside

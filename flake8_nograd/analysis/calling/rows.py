@@ -68,6 +68,7 @@ class Rows:
         enables: bool = False,
         graph: Answer = Answer.UNKNOWN,
         given: frozenset[cst.CSTNode] = frozenset(),
+        takes_data: bool = False,
         runs: Sequence[Def] = (),
         requires: Collection[frozenset[Condition]] = (frozenset(),),
     ) -> None:
@@ -95,6 +96,7 @@ class Rows:
                     enables or (through is not None and through.enables),
                     graph,
                     given,
+                    takes_data,
                     tuple(known.row for known in map(context.known.functions.get, runs) if known and known.row),
                 )
             )
