@@ -324,8 +324,13 @@ def _gives_values(facts: FileFacts, uses: list[Use]) -> bool:
 
 
 def _is_tried_in_its_mode(each: Forward, uses: list[Use]) -> bool:
-    """Whether a constructor runs a model that it puts in evaluation mode, to see the shape of what it gives."""
-    return each.evaluated is Evaluated.HERE and is_pass(each) and all(use.purpose is Purpose.VALUE for use in uses)
+    """Whether a constructor runs a model that it puts in evaluation mode, to see the shape of what it gives.
+
+    What a model gives for noise, nobody wants for itself.
+    """
+    if each.evaluated is not Evaluated.HERE or not is_pass(each):
+        return False
+    return each.invented or all(use.purpose is Purpose.VALUE for use in uses)
 
 
 def _gives_predictions(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
