@@ -92,12 +92,13 @@ class Shift:
         """The modes possible afterwards, from the modes possible before."""
         if before is GradMode.ON:
             return self.on
-        modes, after = before._value_, 0
-        if modes & 1:
+        # On the bits of ON, OFF and INFERENCE: even the operators above are too slow here.
+        possible, after = before._value_, 0
+        if possible & 1:
             after |= self.on._value_
-        if modes & 2:
+        if possible & 2:
             after |= self.off._value_
-        if modes & 4:
+        if possible & 4:
             after |= self.inference._value_
         return _MODE_OF[after]
 

@@ -24,7 +24,7 @@ from .facts import (
 )
 from .grad import Answer
 
-GRAPH_ATTRIBUTES = frozenset({"grad_fn", "requires_grad"})
+GRAPH_ATTRIBUTES = frozenset({"grad_fn", "is_leaf", "requires_grad"})
 """What is only asked of a tensor to learn of its graph."""
 WEIGHTS = frozenset({Kind.MODEL, Kind.PARAMETER, Kind.PARAMETERS})
 
