@@ -12,7 +12,7 @@ from .collected import Arguments
 from .conditions import MODE
 from .context import Context, as_handed_in
 from .function_knowledge import GRAD, Flag, Flags, FunctionKnowledge
-from .value import NONE, UNKNOWN, constant, replace
+from .value import NONE, UNKNOWN, Abstract, constant, replace
 
 
 def as_called(
@@ -42,7 +42,8 @@ def _flags_of(
             position = known.parameters.index(root)
             handed = given.at(position - bound, root) or known.defaults.get(position)
             if handed is not None and handed.kind in OBJECTS:
-                found[path] = Flag(path, OBJECT, True)
+                if not _may_be_none(context, handed):
+                    found[path] = Flag(path, OBJECT, True)
             elif handed is not None and (handed.is_none or handed.constant is not None):
                 found[path] = _flag(path, None if handed.is_none else handed.constant)
     modes, here = known.own.of(known.entry), context.mode()
@@ -50,6 +51,13 @@ def _flags_of(
         # What it makes of the mode it is called under, this call finds, and no other caller's.
         found[GRAD] = Flag(GRAD, "mode", here.value)
     return tuple(found[path] for path in sorted(found))
+
+
+def _may_be_none(context: Context, handed: Abstract) -> bool:
+    """Whether it is what the function around was given, and is ``None`` where callers leave it out."""
+    around = context.learning()
+    default = None if around is None or handed.parameter is None else around.defaults.get(handed.parameter)
+    return default is not None and default.is_none
 
 
 def flags_here(context: Context) -> Flags:
