@@ -144,9 +144,11 @@ def _put_within(context: Context, aspect: Aspect, model: Abstract, setting: Sett
 def perhaps_rebound(context: Context, name: str, model: Abstract) -> None:
     """A name holds another model now, or the same: each with what it was put in."""
     for aspect, table in context.state.settings.items():
-        for path in [path for path in table if path == name or is_part(path, name)]:
+        before = {path: setting.answer for path, setting in table.items() if path == name or is_part(path, name)}
+        # What is noted of a whole overrules what was of its parts: they come after it.
+        for path in sorted(before, key=len):
             answer = model.setting(aspect).answer if path == name else Answer.UNKNOWN
-            note(context, aspect, path, table[path].answer | answer, Evaluated.NOT)
+            note(context, aspect, path, before[path] | answer, Evaluated.NOT)
 
 
 def takes_mode_of(context: Context, collection: str, each: str) -> None:
