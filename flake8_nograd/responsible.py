@@ -5,10 +5,8 @@ from __future__ import annotations
 from . import naming
 from .facts import Class, Evaluated, FileFacts, Form, Forward, Function, Guard, Role, Use
 from .grad import Answer, GradMode
-from .results import goes_through_loader, has_no_graph, over_evaluation_data
+from .results import goes_through_loader, has_no_graph, is_tensor, over_evaluation_data
 
-CUTTING = frozenset({"detach", "data", "cpu", "item", "tolist", "numpy"})
-"""What makes a tensor without a graph of one, or numbers, or shows that there is a tensor."""
 MODULE_OWNERS = frozenset({Role.MODULE, Role.LIGHTNING})
 
 
@@ -59,11 +57,12 @@ def belongs_to_caller(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
 
 
 def _becomes_an_array(uses: list[Use]) -> bool:
-    """Whether numpy gets what a model gives as it is, which it takes no tensor with a graph from.
+    """Whether numpy gets what a model gives as it is: its functions raise on a tensor with a graph, but for a few.
 
     What is called guards itself then, or is no model of torch's. A helper may make arrays itself.
     """
-    return any(use.callee.startswith("numpy.") for use in uses) and not any(use.callee in CUTTING for use in uses)
+    shown = any(is_tensor(use) or use.callee == "data" for use in uses)
+    return not shown and any(use.callee.startswith("numpy.") for use in uses)
 
 
 def _is_entered_from_elsewhere(facts: FileFacts, function: Function) -> bool:
