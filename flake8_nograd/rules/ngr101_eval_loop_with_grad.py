@@ -63,8 +63,14 @@ What it assumes:
       is one, unless it stands beside `no_grad()` elsewhere in the file, and so needs it.
     - Where nobody in the file calls the function, and another file puts the model in
       evaluation mode, gradients are turned off there as well if a base class of that file
-      makes the model, or if a result goes into `.numpy()`, which raises on a tensor with a
-      graph.
+      makes the model, or if a result goes into `.numpy()`, or out of a function that says it
+      gives arrays (`-> np.ndarray`). Where nothing in the file puts the model in a mode, also
+      if it goes into a function of numpy's as it is. All these raise on a tensor with a graph.
+    - A loop that only counts (`for _ in range(n)`) and binds nothing else goes through no
+      data, and a function that runs the model outside of its loops as well collects no
+      predictions: neither says that it evaluates, unless the model is in evaluation mode.
+    - Where forces or stresses are named beside a pass, in what it runs, or in a function of
+      the file that is called beside it, the model differentiates inside.
     - What a function of another file gives back for the model, under the same name, is that
       model, in the mode that it was in (`model = offload(model)`).
 

@@ -50,6 +50,8 @@ What it assumes:
       for evaluation or inference, or puts the model in evaluation mode itself and nothing
       near it asks for gradients of inputs; and where a module runs itself to act, and is
       back in training mode afterwards.
+    - A class that is handed a model in evaluation mode, and puts none in it itself, may be
+      handed one to train elsewhere: its methods leave what they return to their callers.
     - A private method (`_predict`) that returns a tensor and has no caller in the file is
       called by a class in another file, which decides about gradients. A public one, and a
       nested function that is handed on, are called with gradients on.

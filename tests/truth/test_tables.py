@@ -522,6 +522,25 @@ def test_numpy_refuses_a_tensor_that_requires_gradients_except_under_no_grad() -
     assert not list(tensors(result))
 
 
+@pytest.mark.parametrize(
+    "take",
+    [
+        np.array,
+        np.argmax,
+        np.exp,
+        lambda x: np.array([x, x]),
+        lambda x: np.stack([x, x]),
+        lambda x: np.concatenate([[1.0], x]),
+        lambda x: np.append([1.0], x.sum()),
+    ],
+)
+def test_functions_of_numpy_refuse_a_tensor_that_requires_gradients(take: Callable[[Tensor], object]) -> None:
+    made = torch.ones(2, requires_grad=True) * 2
+    with pytest.raises(RuntimeError, match="requires grad"):
+        take(made)
+    take(made.detach())
+
+
 @each(torch_operations.PLAIN_FUNCTIONS)
 def test_functions_that_give_no_tensor(name: str) -> None:
     _, result = run_function(name)
