@@ -25,6 +25,7 @@ from .results import (
     gone_through,
     has_no_graph,
     is_called,
+    is_discarded,
     is_no_tensor,
     is_only_looked_at,
     is_only_stored,
@@ -172,7 +173,7 @@ def _evaluates_by_name(facts: FileFacts, each: Forward, uses: list[Use]) -> bool
     if (
         not each.place.loops
         or (function is not None and function.is_test)
-        or not (uses or is_thrown_away(each))
+        or not (uses or is_thrown_away(facts, each))
         or is_no_tensor(facts, each, uses)
         or any(use.purpose not in ENDS or is_handed_to_attack(use) or trains_on(use) for use in uses)
         or needs_gradients(facts, each, uses)
@@ -190,7 +191,7 @@ def _evaluates_by_name(facts: FileFacts, each: Forward, uses: list[Use]) -> bool
     looked_at = is_only_looked_at(facts, each, uses) and not _puts_in_training_mode(facts, function)
     if not (over or looked_at or (is_called(each) and _puts_in_eval_mode(facts, function))):
         return False
-    return is_thrown_away(each) or ends_in_values(uses) or (over and any(use.purpose not in LEAVING for use in uses))
+    return is_thrown_away(facts, each) or ends_in_values(uses) or (over and any(use.purpose not in LEAVING for use in uses))
 
 
 def _collects(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
@@ -253,11 +254,10 @@ def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
     function = each.place.function
     if not is_pass(each) and not _runs_model(facts, each, uses):
         return False
-    if each.discarded and each.via is None and not each.place.loops and not _is_for_nothing_else(facts, each):
-        # A hook takes what it wants of it, gradients perhaps; or it is no forward pass.
-        return False
-    if each.discarded and each.via is None and not is_pass(each):
-        return False
+    if is_discarded(facts, each) and each.via is None:
+        if not is_pass(each) or not (each.place.loops or _is_for_nothing_else(facts, each)):
+            # A hook takes what it wants of it, gradients perhaps; or it is no forward pass.
+            return False
     if each.evaluated is Evaluated.CONSTRUCTOR:
         # A model that its owner put in eval mode may be a feature extractor that gradients pass through.
         if not _gives_values(facts, uses) and (function is None or not naming.sounds_like_evaluation(function.name)):

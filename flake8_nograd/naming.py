@@ -623,11 +623,18 @@ ATTACK_WORDS = table("""
 """)
 """What needs the gradient of an input, or adapts the weights, in the middle of an evaluation."""
 
+TRANSFORM_WORDS = table("transform transforms")
+
 
 @cache
 def sounds_like_attack(name: str) -> bool:
-    """``pgd_attack``, ``fgsm``, ``adapt``, ``compute_saliency``, ``gradient_penalty``; not ``no_grad``."""
+    """``pgd_attack``, ``fgsm``, ``adapt``, ``compute_saliency``, ``gradient_penalty``; not ``no_grad``.
+
+    Nor ``invert_transform``, ``adapt_transforms``: what was done to an image is done to its segmentation.
+    """
     words = words_of(name)
+    if _any(words, TRANSFORM_WORDS):
+        return False
     attacks = _any(words, ATTACK_WORDS) or any(word.startswith(("attack", "adversar")) for word in words)
     return attacks and not sounds_like_no_grad(name)
 

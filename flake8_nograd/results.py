@@ -35,7 +35,7 @@ def operated_on(facts: FileFacts) -> frozenset[Anchor]:
         # Of what others than operations make of a result, we do not know that a tensor is behind it.
         origins = sources.get(made_at, set()) | ({made_at} & use.value.forwards)
         sources.setdefault(use.anchor, set()).update(origins)
-        if use.callee.startswith("torch.") or use.callee in torch_operations.OF_TENSORS_ALONE:
+        if use.callee.startswith("torch.") or use.callee in {"cpu", *torch_operations.OF_TENSORS_ALONE}:
             found |= origins
     return frozenset(found)
 
@@ -50,9 +50,19 @@ def is_no_tensor(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
     return not is_pass(each) and not (each.anchor in operated_on(facts) or any(is_tensor(use) for use in uses))
 
 
-def is_thrown_away(each: Forward) -> bool:
+def is_discarded(facts: FileFacts, each: Forward) -> bool:
+    """Whether nobody uses the result, or it is bound to ``_``, which says so."""
+    return each.discarded or each.anchor in _bound_to_nothing(facts)
+
+
+@lru_cache(maxsize=1)  # of the file at hand
+def _bound_to_nothing(facts: FileFacts) -> frozenset[Anchor]:
+    return frozenset(bound.expression for bound in facts.assignments if bound.target.label == "_" and bound.is_alone)
+
+
+def is_thrown_away(facts: FileFacts, each: Forward) -> bool:
     """Whether nobody uses the result of the model itself; another method of it may be no forward pass."""
-    return each.discarded and each.method in {"__call__", "forward"}
+    return is_discarded(facts, each) and each.method in {"__call__", "forward"}
 
 
 def looks_at_a_test_set(each: Forward, uses: list[Use]) -> bool:
@@ -177,7 +187,7 @@ def is_tensor(use: Use) -> bool:
     return use.purpose is Purpose.VALUE and (
         use.callee in {"detach", "cpu"}
         or use.callee in torch_operations.PLAIN_METHODS
-        or use.callee in torch_operations.NON_DIFFERENTIABLE
+        or use.callee.removeprefix("torch.") in torch_operations.NON_DIFFERENTIABLE
     )
 
 

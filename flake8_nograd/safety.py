@@ -9,6 +9,7 @@ from .edits import Decorate, Edit, Wrap
 from .evaluation_loops import is_scored
 from .facts import LEAVING, Anchor, FileFacts, Form, Forward, Function, Kind, Loop, Place, Purpose, Role, Use, Value
 from .grad import Answer
+from .results import is_discarded
 from .wanting import called_by, functions_run_by, hooking_in
 
 KEPT = frozenset({Purpose.ACCUMULATED, Purpose.STORED})
@@ -73,7 +74,7 @@ def _does_the_same(region: Region, forwards: list[Forward], run: set[Function]) 
     if loop is not None and loop.has_else and isinstance(region.edit, Wrap):
         # The ``else`` comes under no-grad as well, whatever stands in it.
         return False
-    if any(each.discarded and each.via is None for each in forwards):
+    if any(is_discarded(facts, each) and each.via is None for each in forwards):
         # What it is run for, it leaves in the model, perhaps with its graph: ``model(x)``, and then ``model.loss``.
         return False
     if any(_asks_for_mode(facts, each) or _may_keep_what_it_gives(each) for each in run):

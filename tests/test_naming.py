@@ -179,7 +179,7 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
     naming.sounds_like_attack: (
         "attack pgd_attack fgsm adversary perturb adapt compute_saliency gradcam gradient_penalty PGD "
         "attackmethod get_grads fisher",
-        "no_grad evaluate model forward adapter",
+        "no_grad evaluate model forward adapter invert_transform",
     ),
     naming.sounds_like_gradient: (
         "forces pred_forces stress virial grad gradients dE_forces",

@@ -175,7 +175,7 @@ class Models:
                 put(context, Aspect.FROZEN, model.label, torch_classes.MODULE_FREEZES[name])
             return UNKNOWN
         first = given.at(0)
-        if name in torch_api.SELF_GUARDED_METHODS and not (name == "encode" and first and _is_tensor(first)):
+        if name in torch_api.SELF_GUARDED_METHODS and not (name == "encode" and _are_tensors(given)):
             # What sentence-transformers encodes are sentences.
             self.rows.call(node, f".{name}", model, given)
             # Perhaps: a class in another file may have a method of that name which it trains through.
@@ -191,9 +191,16 @@ class Models:
         return self.forward(node, model, name, given)
 
 
-def _is_tensor(value: Abstract) -> bool:
-    """Whether a value is a tensor, or data that was moved to a device, as tensors are: ``batch.to(device)``."""
-    return value.kind is Kind.TENSOR or (value.kind is Kind.DATA and value.made_at is not None)
+def _are_tensors(given: Arguments) -> bool:
+    """Whether arguments are tensors, or data that was moved to a device, as tensors are: ``batch.to(device)``.
+
+    Sentences come alone, with numbers and names beside them.
+    """
+    first = given.at(0)
+    if first is None:
+        return False
+    several = sum(each.kind is not Kind.PLAIN for each in given.positional) > 1
+    return several or first.kind is Kind.TENSOR or (first.kind is Kind.DATA and first.made_at is not None)
 
 
 def _is_perhaps_of_inference(operands: list[Abstract]) -> bool:
