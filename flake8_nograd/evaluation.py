@@ -91,13 +91,22 @@ def _where_they_run(facts: FileFacts, found: list[Forward]) -> tuple[Forward, ..
     """Without the calls of a helper that is reported itself, however many calls away."""
     found = [each for each in found if not _is_called_for_evaluation(facts, each, found)]
     reported = {each.place.function for each in found if each.evaluated is not Evaluated.HERE}
+    handing_on: dict[Function | None, list[Forward]] = {}
+    for each in facts.forwards:
+        if each.records:
+            handing_on.setdefault(each.place.function, []).append(each)
     kept = found
     while True:
         dropped = [each for each in kept if each.via is not None and each.via in reported]
-        if not dropped:
-            return tuple(kept)
         kept = [each for each in kept if each not in dropped]
-        reported |= {each.place.function for each in dropped}
+        more = {each.place.function for each in dropped} | {
+            function
+            for function, passes in handing_on.items()
+            if all(each.via is not None and each.via in reported for each in passes)
+        }
+        if more <= reported:
+            return tuple(kept)
+        reported |= more
 
 
 def _is_called_for_evaluation(facts: FileFacts, each: Forward, found: list[Forward]) -> bool:

@@ -120,8 +120,19 @@ def is_only_looked_at(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
 def gone_through(facts: FileFacts, each: Forward) -> list[Value]:
     """What the loops around go through, unless it is models, or data to train on; or each turn does the same again."""
     model = each.model.label.partition(".")[0]
-    loops = [loop for loop in each.place.loops if model not in loop.binds and not _repeats(facts, loop, each)]
+    loops = [
+        loop
+        for loop in each.place.loops
+        if model not in loop.binds
+        and not _counts_parts(loop)
+        and not _repeats(facts, loop, each)
+    ]
     return [loop.iterates for loop in loops if not naming.sounds_like_training_loader(loop.iterates.label)]
+
+
+def _counts_parts(loop: Loop) -> bool:
+    """``for index in range(len(self.model))``: the parts of a model, each of which is run once."""
+    return loop.iterates.kind is Kind.PLAIN and naming.sounds_like_model(loop.iterates.label)
 
 
 def _repeats(facts: FileFacts, loop: Loop, each: Forward) -> bool:

@@ -149,7 +149,13 @@ def written(value: Abstract, sources: Sequence[Abstract], mode: GradMode) -> Abs
     if mode is not GradMode.ON:
         required |= value.requires_grad
     if required is value.requires_grad:
-        return replace(value, is_all_cut=value.is_all_cut and all(each.is_all_cut for each in sources))
+        # What was frozen perhaps, is no leaf then if it was.
+        takes_up = required is Answer.UNKNOWN and any(each.requires_grad is not Answer.NO for each in sources)
+        return replace(
+            value,
+            is_all_cut=value.is_all_cut and all(each.is_all_cut for each in sources),
+            is_leaf=value.is_leaf | Answer.NO if takes_up else value.is_leaf,
+        )
     return replace(
         value,
         is_all_cut=False,

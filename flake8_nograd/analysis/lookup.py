@@ -221,7 +221,16 @@ def attribute(context: Context, owner: cst.ClassDef, name: str) -> Abstract | No
     if found is None:
         return None
     context.finds(found)
+    if found.cut is not None and _has_base_of_others(context, owner):
+        # The methods of a class in another file bind it as well, to what has a graph perhaps.
+        found = replace(found, requires_grad=Answer.UNKNOWN, is_leaf=Answer.UNKNOWN, cut=None)
     return replace(found, held=frozenset({(owner, name)}))
+
+
+def _has_base_of_others(context: Context, owner: cst.ClassDef) -> bool:
+    """Whether a class is derived from one in another file that is not torch's."""
+    known = context.known.classes.get(owner) or context.learned.classes.get(owner)
+    return known is not None and known.has_base_elsewhere and not all(each.startswith("torch.") for each in known.bases)
 
 
 def role(context: Context, owner: cst.ClassDef | None) -> Role:

@@ -86,8 +86,12 @@ def parameter(context: Context, node: cst.CSTNode, model: Abstract) -> Abstract:
     part = setting_of_part(context, model, Aspect.FROZEN)
     if not differs and not (part.is_set and part.answer is Answer.UNKNOWN):
         return made
-    # What was frozen takes up the graph of what is copied into it with gradients on, and is no leaf then.
-    return replace(made, requires_grad=Answer.UNKNOWN, is_leaf=Answer.UNKNOWN)
+    return _perhaps_frozen(made)
+
+
+def _perhaps_frozen(weight: Abstract) -> Abstract:
+    """What was frozen takes up the graph of what is copied into it with gradients on, and is no leaf then."""
+    return replace(weight, requires_grad=Answer.UNKNOWN, is_leaf=Answer.UNKNOWN)
 
 
 def as_object_has_it(context: Context, model: Abstract, found: Abstract) -> Abstract:
@@ -98,7 +102,9 @@ def as_object_has_it(context: Context, model: Abstract, found: Abstract) -> Abst
         return found
     if frozen(context, model) is Answer.YES:
         return replace(found, requires_grad=Answer.NO)
-    return replace(found, requires_grad=Answer.UNKNOWN) if perhaps_frozen(context, model) else found
+    if perhaps_frozen(context, model):
+        return _perhaps_frozen(found)
+    return found
 
 
 def of_some_mode(part: Abstract) -> Abstract:

@@ -23,6 +23,9 @@ GROUPS = "torch.optim.Optimizer.param_groups[]"
 def freeze(context: Context, parameter: Abstract, requires: Answer) -> None:
     """A parameter of a model requires gradients from here on, or does not; of its others, we cannot tell."""
     if parameter.kind not in {Kind.PARAMETER, Kind.TENSOR} or not parameter.source:
+        if parameter.kind is Kind.PARAMETER and "." in parameter.label:
+            # ``self.scale`` of a module of the file: a part of it.
+            put(context, Aspect.FROZEN, parameter.label, requires.opposite())
         return
     if parameter.source == GROUPS:
         freeze_some(context)

@@ -238,7 +238,7 @@ class Abstract(NamedTuple):
             label=self.label if self.label == other.label else "",
             api=self.api if self.api == other.api else "",
             either=_either_api(self, other),
-            requires_grad=self.requires_grad | other.requires_grad,
+            requires_grad=_either_requires(self, other),
             is_leaf=self.leafness() | other.leafness(),
             is_inference=self.is_inference | other.is_inference,
             is_view=self.is_view or other.is_view,
@@ -285,6 +285,12 @@ def _either_kind(one: Abstract, other: Abstract) -> Kind:
     if kinds <= {Kind.TENSOR, Kind.PARAMETER, Kind.DATA}:
         return Kind.TENSOR
     return Kind.UNKNOWN
+
+
+def _either_requires(one: Abstract, other: Abstract) -> Answer:
+    """Where one of them was made in inference mode, nothing is recorded of it, and so perhaps of neither."""
+    differs = one.is_inference is not other.is_inference and Answer.YES in {one.is_inference, other.is_inference}
+    return Answer.UNKNOWN if differs else one.requires_grad | other.requires_grad
 
 
 def _is_perhaps_foreign(one: Abstract, other: Abstract) -> bool:
