@@ -22,7 +22,7 @@ def _decorators(writer: Writer, *, percent: int = 45) -> None:
         percent = 10
         kind = pick(_DECORATORS)
         own = [*scope.all_decorators(), *(each for each in scope.context_managers() if each.endswith("()"))]
-        named = scope.local(Thing.SWITCH)
+        named = [name for name in scope.local(Thing.SWITCH) if name not in scope.only_entered]
         if own and (kind == "own" or writer.choices.chance(40)):
             # A manager class is no decorator; functions with contextmanager are.
             writer.line(f"@{pick(own)}")

@@ -306,7 +306,6 @@ class _Tracer:
 
     def __init__(self, result: Run) -> None:
         self.result = result
-        self.raised: BaseException | None = None
 
     def enter(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
         return self.step if frame.f_code.co_filename == FILENAME else None
@@ -322,8 +321,9 @@ class _Tracer:
             if frame.f_code.co_name not in _WITHIN_LINES and self.result.heeds():
                 self.result.raised[frame.f_lineno] += 1
                 self.result.printed_before.setdefault(frame.f_lineno, len(self.result.printed))
-            if error is not self.raised and isinstance(error, RuntimeError) and self.result.heeds():
-                self.raised = error
+            # It is on its way through all callers; a `finally` there may raise another, and go on with this one.
+            if not hasattr(error, "is_known") and isinstance(error, RuntimeError) and self.result.heeds():
+                error.is_known = True  # type: ignore[attr-defined]
                 self.result.failures[frame.f_lineno].append(str(error))
         return self.step
 

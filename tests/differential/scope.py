@@ -93,6 +93,8 @@ class Scope:
     """Whether gradients are, as far as the lines around show, off: what needs them will mostly raise."""
     entered: frozenset[str] = frozenset()
     """Switches in variables that are entered here: torch cannot enter one object twice."""
+    only_entered: frozenset[str] = frozenset()
+    """Those that are perhaps a ``nullcontext()``, which is no decorator."""
 
     def fork(self) -> Scope:
         """A copy, for a block whose names are gone afterwards."""
@@ -113,6 +115,7 @@ class Scope:
             self.may_return,
             self.off,
             self.entered,
+            self.only_entered,
         )
 
     def chain(self) -> list[Scope]:

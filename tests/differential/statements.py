@@ -159,8 +159,11 @@ def assign_other(writer: Writer) -> None:
         name = writer.new_name(Thing.SWITCH)
         if name in writer.scope.things:
             return
-        writer.line(f"{name} = {writer.switch()}")
+        switch = writer.switch()
+        writer.line(f"{name} = {switch}")
         writer.hold(name, Thing.SWITCH)
+        if "nullcontext" in switch:
+            writer.scope.only_entered |= {name}
         writer.line(writer.marked("None"))
         if writer.choices.chance(60) and writer.depth < DEEPEST:
             _enter_named(writer, name)

@@ -8,7 +8,7 @@ import libcst as cst
 
 from ... import naming, torch_api, torch_operations
 from ...facts import Kind, Loss, Manner, Purpose
-from ...grad import KEEP, Answer, GradMode, Shift
+from ...grad import INFERENCE, KEEP, Answer, GradMode, Shift
 from .. import model_state
 from ..aspects import NOT_SET, Setting
 from ..collected import Arguments, flat, forwards_of, tupled
@@ -43,7 +43,8 @@ class Library:
         if name in torch_api.SWITCHES:
             for flag in given.all():
                 takes_for_a_flag(context, flag)
-            return replace(switch_of(name, given), identity=frozenset({node}))
+            switch = replace(switch_of(name, given), identity=frozenset({node}))
+            return self._around(switch, given)
         if name == "collections.OrderedDict":
             name = "builtins.dict"
         if name.startswith("builtins."):
@@ -111,6 +112,17 @@ class Library:
             identity=frozenset({node}),
             training=self._wrapped(last, given),
         )
+
+    def _around(self, switch: Abstract, given: Arguments) -> Abstract:
+        """A switch, or what it makes of a function: ``torch.no_grad(step)`` is ``torch.no_grad()(step)``."""
+        function = given.at(0)
+        if function is None or switch.shift is None or switch.api == "torch.set_grad_enabled":
+            return switch
+        if function.kind is Kind.FUNCTION:
+            shift = INFERENCE if switch.api == "torch.inference_mode" else switch.shift
+            return replace(function, shift=shift.then(function.shift or KEEP))
+        # The others take nothing else; inference mode takes a flag.
+        return switch if switch.api == "torch.inference_mode" else replace(switch, kind=Kind.FUNCTION)
 
     def _wrapped(self, maker: str, given: Arguments) -> Setting:
         """What a model is in around which an object of another file is made: ``Wrapper(model)``."""
