@@ -200,7 +200,11 @@ def _evaluates_by_name(facts: FileFacts, each: Forward, uses: list[Use]) -> bool
     looked_at = is_only_looked_at(facts, each, uses) and not _puts_in_training_mode(facts, function)
     if not (over or looked_at or (is_called(each) and _puts_in_eval_mode(facts, function))):
         return False
-    return is_thrown_away(facts, each) or ends_in_values(uses) or (over and any(use.purpose not in LEAVING for use in uses))
+    return (
+        is_thrown_away(facts, each)
+        or ends_in_values(uses)
+        or (over and any(use.purpose not in LEAVING for use in uses))
+    )
 
 
 def _collects(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:

@@ -123,9 +123,7 @@ def gone_through(facts: FileFacts, each: Forward) -> list[Value]:
     loops = [
         loop
         for loop in each.place.loops
-        if model not in loop.binds
-        and not _counts_parts(loop)
-        and not _repeats(facts, loop, each)
+        if model not in loop.binds and not _counts_parts(loop) and not _repeats(facts, loop, each)
     ]
     return [loop.iterates for loop in loops if not naming.sounds_like_training_loader(loop.iterates.label)]
 
