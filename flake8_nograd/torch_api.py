@@ -362,6 +362,10 @@ _STAR_NAMES: dict[str, frozenset[str]] = {
 }
 
 
+HANDED_ON: dict[str, str] = {"torch": "torch", "nn": "torch.nn"}
+"""What a star import of any module brings along, if it is used here and nothing else binds it."""
+
+
 def star_names(module: str) -> frozenset[str]:
     """The names of a star import that matter here."""
     return _STAR_NAMES.get(module, frozenset())

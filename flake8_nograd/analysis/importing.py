@@ -39,6 +39,7 @@ class Imports:
         if isinstance(node.names, cst.ImportStar):
             for name in sorted(torch_api.star_names(module)):
                 self.targets.bind(name, _api(f"{module}.{name}"))
+            self._handed_on(module)
             return
         for each in node.names:
             name = path_of(each.name)
@@ -46,7 +47,15 @@ class Imports:
             local = bound.value if isinstance(bound, cst.Name) else name
             if not node.relative and module == "__future__":
                 continue
-            self.targets.bind(local, _api(f"{module}.{name}"))
+            self.targets.bind(local, _api("torch" if name == "torch" else f"{module}.{name}"))
+
+    def _handed_on(self, module: str) -> None:
+        """``from utils import *`` may bring along what that file imports itself: ``torch``, ``nn``."""
+        if module.split(".")[0] in {"torch", *torch_api.OTHER_FRAMEWORKS}:
+            return
+        for name, meant in torch_api.HANDED_ON.items():
+            if name not in self.context.state.names:
+                self.targets.bind(name, _api(meant))
 
     def _imports(self, module: str) -> None:
         root = module.split(".")[0]
