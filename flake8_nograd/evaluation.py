@@ -200,11 +200,9 @@ def _evaluates_by_name(facts: FileFacts, each: Forward, uses: list[Use]) -> bool
     looked_at = is_only_looked_at(facts, each, uses) and not _puts_in_training_mode(facts, function)
     if not (over or looked_at or (is_called(each) and _puts_in_eval_mode(facts, function))):
         return False
-    return (
-        is_thrown_away(facts, each)
-        or ends_in_values(uses)
-        or (over and any(use.purpose not in LEAVING for use in uses))
-    )
+    if is_thrown_away(facts, each) or ends_in_values(uses):
+        return True
+    return over and any(use.purpose not in LEAVING for use in uses)
 
 
 def _collects(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
@@ -319,9 +317,12 @@ def _is_for_evaluation(method: str) -> bool:
 
 
 def _is_left_unguarded(facts: FileFacts, each: Forward) -> bool:
-    """Whether beside it the model itself is run with gradients off: who thought of them there, needs it not here."""
+    """Whether beside it the model itself is run with gradients off: who thought of them there, needs it not here.
+
+    So of a part of it: ``model.module.get_inputs(batch)``, beside ``model(batch)``.
+    """
     return any(
-        other.model.label == each.model.label
+        f"{each.model.label}.".startswith(f"{other.model.label}.")
         and other.place.function is each.place.function
         and other.place.loops == each.place.loops
         and is_pass(other)

@@ -37,6 +37,7 @@ def _trains(facts: FileFacts, loop: Loop, evaluated: tuple[Forward, ...]) -> boo
         if loop in each.place.loops
         and each not in evaluated
         and each.training is not Answer.NO
+        and not (each.training is Answer.UNKNOWN and _is_named_for_evaluation(loop))
         and not naming.sounds_like_criterion(each.model.label)
         and not naming.sounds_like_preparation(each.method)
         and not is_scored(facts, each)
@@ -45,6 +46,16 @@ def _trains(facts: FileFacts, loop: Loop, evaluated: tuple[Forward, ...]) -> boo
         loop in call.place.loops
         and (naming.mentions_training(call.api.rsplit(".", 1)[-1]) or differentiates(facts, call))
         for call in facts.calls
+    )
+
+
+def _is_named_for_evaluation(loop: Loop) -> bool:
+    """Whether the function around says that it evaluates: what it runs beside, nobody here trains."""
+    function = loop.function
+    return (
+        function is not None
+        and naming.sounds_like_evaluation(function.name)
+        and not naming.sounds_like_training(function.name)
     )
 
 

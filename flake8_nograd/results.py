@@ -196,7 +196,7 @@ def is_tensor(use: Use) -> bool:
     return use.purpose is Purpose.VALUE and (
         use.callee in {"detach", "cpu"}
         or use.callee in torch_operations.PLAIN_METHODS
-        or use.callee.removeprefix("torch.") in torch_operations.NON_DIFFERENTIABLE
+        or use.callee.removeprefix("torch.") in torch_operations.NON_DIFFERENTIABLE - torch_operations.OF_ANYTHING
     )
 
 

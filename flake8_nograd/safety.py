@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from . import naming, torch_api, torch_classes
 from .edits import Decorate, Edit, Wrap
-from .evaluation_loops import is_scored
 from .facts import LEAVING, Anchor, FileFacts, Form, Forward, Function, Kind, Loop, Place, Purpose, Role, Use, Value
 from .grad import Answer
 from .results import is_discarded
@@ -81,7 +80,7 @@ def _does_the_same(region: Region, forwards: list[Forward], run: set[Function]) 
         return False
     # So may another model that is run beside.
     return not any(
-        is_scored(facts, each) and each.records and each.frozen is not Answer.YES
+        each.training is not Answer.NO and each.records and each.frozen is not Answer.YES
         for each in facts.forwards
         if region.holds(each.place) and each not in forwards and not naming.sounds_like_criterion(each.model.label)
     )

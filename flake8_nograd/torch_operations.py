@@ -56,6 +56,9 @@ NON_DIFFERENTIABLE: frozenset[str] = table("""
 Those that make a tensor *like* another stand here too: nothing flows from the one to the other.
 """
 
+OF_ANYTHING: frozenset[str] = table("bool int any all")
+"""Those of them that are functions of Python as well, which take anything."""
+
 PLAIN_METHODS: frozenset[str] = table("""
     item tolist numpy size dim numel nelement ndimension stride storage_offset element_size data_ptr
     is_contiguous is_floating_point is_complex is_signed is_pinned is_shared is_inference is_conj is_neg
