@@ -56,7 +56,7 @@ NON_DIFFERENTIABLE: frozenset[str] = table("""
 Those that make a tensor *like* another stand here too: nothing flows from the one to the other.
 """
 
-OF_ANYTHING: frozenset[str] = table("bool int any all")
+OF_ANYTHING: frozenset[str] = table("bool any all")
 """Those of them that are functions of Python as well, which take anything."""
 
 PLAIN_METHODS: frozenset[str] = table("""
