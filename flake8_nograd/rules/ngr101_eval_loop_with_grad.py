@@ -71,6 +71,8 @@ What it assumes:
       predictions: neither says that it evaluates, unless the model is in evaluation mode.
     - Where forces or stresses are named beside a pass, in what it runs, or in a function of
       the file that is called beside it, the model differentiates inside.
+    - In the loop of a function that is named for evaluation nothing trains, where nothing goes
+      back: other models that it runs beside may be in any mode.
     - What a function of another file gives back for the model, under the same name, is that
       model, in the mode that it was in (`model = offload(model)`).
 
@@ -90,6 +92,7 @@ Fix safety:
       for padding without gradients.
     - Nobody takes what the model gives: it is run for what it leaves in itself, perhaps with
       its graph.
+    - Another model is run beside, which nobody in the file puts in evaluation mode.
 
     A loop is put under no-grad by itself where the function around gives back what may have a
     graph of its own. The fix is always `no_grad`, never `inference_mode`, whose tensors cannot

@@ -27,6 +27,7 @@ When it is silent:
 
     - In tests that pytest or unittest collect, and in helpers that only they call: they often
       want the gradients, or do not care.
+    - Where nobody takes the result (`_ = model(x)`) and the file hooks into forward passes.
     - In scripts that run a model on noise to see its shape, functions that read `.grad_fn`,
       and those that make something in their input require gradients.
     - Where a module runs itself or its parts: it leaves gradients to its callers, unless it
@@ -44,8 +45,8 @@ What it assumes:
       callers do.
     - A method that is named for encoding and handed data (`model.embed(batch)`) gives a tensor.
       Of another method that must show, by what is done with its result.
-    - A method that stands beside a forward pass of the same model under `no_grad` records
-      nothing.
+    - A method that stands beside a forward pass of the same model, or of the whole that it is a
+      part of, under `no_grad` records nothing.
     - A result that is returned with its graph is a prediction, where the function is named
       for evaluation or inference, or puts the model in evaluation mode itself and nothing
       near it asks for gradients of inputs; and where a module runs itself to act, and is
