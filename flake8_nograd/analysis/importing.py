@@ -47,7 +47,9 @@ class Imports:
             local = bound.value if isinstance(bound, cst.Name) else name
             if not node.relative and module == "__future__":
                 continue
-            self.targets.bind(local, _api("torch" if name == "torch" else f"{module}.{name}"))
+            # Another module hands it on, unless it is one of the package itself: ``from . import torch``.
+            is_torch = name == "torch" and node.module is not None
+            self.targets.bind(local, _api("torch" if is_torch else f"{module}.{name}"))
 
     def _handed_on(self, module: str) -> None:
         """``from utils import *`` may bring along what that file imports itself: ``torch``, ``nn``."""
