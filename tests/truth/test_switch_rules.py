@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -119,3 +119,22 @@ def test_the_second_switches_on_what_a_caller_switched_off() -> None:
 
 def test_outside_of_no_grad_a_block_is_the_same() -> None:
     assert toggling() is blocked() is True
+
+
+@pytest.mark.parametrize(
+    ("switch", "enabled", "inference"),
+    [(torch.no_grad, False, False), (torch.enable_grad, True, False), (torch.inference_mode, False, True)],
+)
+def test_a_switch_that_is_called_with_a_function_wraps_it(
+    switch: Callable[[Callable[[], tuple[bool, bool]]], Callable[[], tuple[bool, bool]]],
+    enabled: bool,
+    inference: bool,
+) -> None:
+    def modes() -> tuple[bool, bool]:
+        return torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+
+    with torch.set_grad_enabled(not enabled):
+        wrapped = switch(modes)
+        assert modes() == (not enabled, False)
+        assert wrapped() == (enabled, inference)
+        assert modes() == (not enabled, False)
