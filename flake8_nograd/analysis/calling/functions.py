@@ -118,7 +118,7 @@ class Functions:
             # torch.no_grad()(step)(x): brings the mode back itself, of a generator at each yield.
             context.state.mode = outside.then(callee.shift)
             context.learned.functions[definition].stirred |= known.yields is not None
-        runs = self._runs(node, definition, callee, paths, meets)
+        runs = self._runs(node, known, callee, paths, meets)
         behind = self.rows.handed_on(node, name, given) if known.is_abstract and not runs else frozenset()
         context.state.mode = outside
         if callee.shift is None:
@@ -189,14 +189,18 @@ class Functions:
             if known is not None and owner is definition and known.parameters[:1] == (path,):
                 put(self.context, aspect, model.label, setting.answer, Evaluated.CALLEE)
 
-    def _runs(self, node: cst.Call, definition: Def, callee: Abstract, paths: dict[str, str], meets: Meets) -> bool:
+    def _runs(
+        self, node: cst.Call, known: FunctionKnowledge, callee: Abstract, paths: dict[str, str], meets: Meets
+    ) -> bool:
         """The forward passes that the callee runs for us, and does not go back through itself."""
-        context = self.context
+        context, definition = self.context, known.node
+        here = {each.anchor for each in known.runs}
+        # A variant says which of them there are for this call; who decides on the mode, all its calls say.
         known = context.known.functions[definition]
         seen: dict[tuple[str, str], set[frozenset[Condition]]] = {}
         for run in known.runs:
             requires = meets.left(run.requires)
-            if requires is None:
+            if requires is None or run.anchor not in here:
                 continue
             differentiated = context.known.differentiated.get(run.anchor, ())
             left = [each for each in map(meets.left, differentiated) if each is not None]
