@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from flake8_nograd.differentiating import asks_for_the_mode
-from flake8_nograd.facts import Backward, FileFacts, Leaf, Manner, Write
+from flake8_nograd.facts import Backward, FileFacts, Forward, Function, Leaf, Manner, Write
 from flake8_nograd.grad import Answer, GradMode
 from flake8_nograd.rule import Finding, Rule
 from flake8_nograd.source import Source
@@ -101,7 +101,7 @@ def _check_recorded(
     inner = {each.place.function for each in facts.forwards if not each.place.loops}
     freezes = bool(FREEZES.search(found.program.text))
     presumed = any(
-        (each.graph is Answer.UNKNOWN and each.runs and not inner.intersection(each.runs))
+        (each.graph is Answer.UNKNOWN and (forwards := _run_by(facts, each)) and not inner.intersection(forwards))
         or (freezes and each.frozen is Answer.UNKNOWN)
         for each in facts.forwards
         if lines.get(each.place.statement, 0) in region
@@ -111,6 +111,14 @@ def _check_recorded(
     found.judged[code] += 1
     if not any(recorded) and not (len(runs) > 1 and _records_otherwise(found.program, region)):
         found.wrong.append(Wrong(code, f"line {region[0]}", "a graph is recorded", "none is"))
+
+
+def _run_by(facts: FileFacts, forward: Forward) -> set[Function]:
+    """The ``forward`` functions of the file behind a forward pass, through a helper that runs it as well."""
+    if forward.via is None:
+        return {*forward.runs}
+    inside = (each for each in facts.forwards if each.place.function is forward.via and each.via is None)
+    return {run for each in inside for run in each.runs}
 
 
 def _records_otherwise(program: Program, region: range) -> bool:

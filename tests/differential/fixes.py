@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from difflib import SequenceMatcher
 from unittest.mock import patch
@@ -23,9 +24,11 @@ SETTINGS = Settings(torch_version=(2, 0))
 """So that the rules on old torch speak, too."""
 ENDS_AN_ERROR = {"NGR203", "NGR301", "NGR401", "NGR502"}
 """Rules whose fix ends an error on the line of the finding: from there on the program does something else."""
-ENDS_ERRORS_ELSEWHERE = {"NGR204", "NGR205", "NGR208", "NGR302", "NGR406", "NGR408"}
-"""The same, where other lines may raise as well."""
+ENDS_ERRORS_ELSEWHERE = {"NGR204", "NGR205", "NGR208", "NGR302", "NGR405", "NGR406", "NGR408"}
+"""The same, where other lines may raise as well: what a ``finally`` found of the mode in which an error left it."""
 EVALUATIONS = {"NGR101", "NGR102"}
+ENDED_BY_NO_GRAD = re.compile(f"{SAVED}|is a view and its base or another view of its base has been modified inplace")
+"""What is raised only while a graph is recorded."""
 UNRECORDED = "no graph is recorded"
 
 
@@ -88,7 +91,7 @@ def _applied(
         ]
         lines = {each.line for each in first if each.code in ENDS_AN_ERROR}
         if done.keys() & EVALUATIONS:
-            lines |= {line for line, failed in before.failures.items() if any(SAVED in each for each in failed)}
+            lines |= {line for line, failed in before.failures.items() if any(map(ENDED_BY_NO_GRAD.search, failed))}
         limits = _limits(before, lines)
         if done.keys() & ENDS_ERRORS_ELSEWHERE or len(first) < len(result.fixed):
             limits += list(before.printed_before.values())
