@@ -193,6 +193,8 @@ class Function:
     """Whether a name, keyword, key or constant in it says forces or stresses, which are gradients of an energy."""
     forces_in: frozenset[Anchor] = frozenset()
     """The outermost loops that hold all such names; empty where one stands outside of loops."""
+    keeps: tuple[str, ...] = ()
+    """The parameters that it stores as they are, where others find them when it has returned."""
     tests: tuple[str, ...] = ()
     """The names that the conditions around its definition test, and what the handlers there catch."""
 

@@ -33,12 +33,24 @@ class Region:
 
     def turns_gradients_on(self) -> bool:
         """Whether gradients are, or may be, turned on again within: no-grad around it would not reach the calls."""
+        entered = self._managers()
         return any(
             each.enables is not Answer.NO
             and each.form in {Form.WITH, Form.STATEMENT, Form.ENTERED}
-            and self.holds(each.place)
+            and (self.holds(each.place) or each.place.function in entered)
             for each in self.facts.switches
         )
+
+    def _managers(self) -> set[Function]:
+        """What is run by entering the context managers of the file that are made within."""
+        calls = [each for each in self.facts.calls if self.holds(each.place)]
+        called, made = {each.function for each in calls}, {each.api for each in calls}
+        return {
+            each
+            for each in self.facts.functions
+            if (each.name == "__enter__" and each.owner is not None and each.owner.name in made)
+            or (each in called and any(name.endswith("contextmanager") for name in each.decorators))
+        }
 
     def runs(self) -> set[Function]:
         """The functions of the file that it runs, or may run, however many calls away."""
@@ -59,6 +71,7 @@ def is_safe(region: Region, forwards: list[Forward]) -> bool:
         and not _is_changed(region, anchors)
         and not (isinstance(region.edit, Wrap) and _binds_another(region, anchors))
         and not any(_lets_a_graph_go(region, use, anchors, run) for use in facts.uses)
+        and not _lets_somebody_keep(region)
         and not _hands_on(region, {each.model.label for each in forwards})
     )
 
@@ -129,6 +142,24 @@ def _lets_a_graph_go(region: Region, use: Use, anchors: set[Anchor], run: set[Fu
     if use.purpose is Purpose.ACCUMULATED and is_of_region:
         return adds_to_another(use)
     return use.purpose is Purpose.CALL and is_of_region and not naming.sounds_like_record(use.callee)
+
+
+def _lets_somebody_keep(region: Region) -> bool:
+    """Whether what is computed of something unknown is handed to functions of the file, of which one stores it."""
+    facts = region.facts
+    return any(
+        call.function is not None
+        and region.holds(call.place)
+        and any(map(_may_have_a_graph, (*call.arguments, *(value for _, value in call.keywords))))
+        and any(each.keeps for each in (call.function, *called_by(facts, {call.function})))
+        for call in facts.calls
+    )
+
+
+def _may_have_a_graph(value: Value) -> bool:
+    """Whether it is computed of something of which nothing is known: a number, or a tensor."""
+    is_computed = value.made_at is not None and not value.forwards
+    return value.kind is Kind.UNKNOWN and is_computed and value.requires_grad is not Answer.NO
 
 
 def _was_gathered(region: Region, value: Value) -> bool:

@@ -77,6 +77,7 @@ def _function_row(knowledge: Knowledge, each: FunctionKnowledge) -> Function:
         reads_graph=each.reads_graph,
         names_forces=each.names_forces,
         forces_in=frozenset(loop for loop in each.forces_in if loop is not None and None not in each.forces_in),
+        keeps=tuple(name for position, name in enumerate(each.parameters) if position in each.stored),
         tests=each.tests,
     )
     return each.row

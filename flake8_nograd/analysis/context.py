@@ -94,15 +94,17 @@ class Context:
         item: cst.Subscript | None = None,
     ) -> None:
         """Something becomes of what a forward pass gave, or is added to a total, or a tensor leaves the function."""
+        learning = self.learning()
         is_added = added is not None and (value.made_at is not None or value.kind is Kind.TENSOR)
         leaves = value.requires_grad is not Answer.NO and (
             (purpose in KEEPING and value.kind is Kind.TENSOR)
             # ``return scale * 2``, ``return compute()``: perhaps a tensor.
             or (purpose in LEAVING and value.kind is Kind.UNKNOWN and value.made_at is not None)
         )
+        if purpose is Purpose.STORED and value.parameter is not None and learning is not None:
+            learning.stored.add(value.parameter)
         if value.forwards or is_added or leaves:
             if purpose is Purpose.GRADIENT:
-                learning = self.learning()
                 if learning is not None:
                     own = {run.anchor for run in learning.runs}
                     for each in value.forwards & own:

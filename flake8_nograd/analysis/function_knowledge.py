@@ -165,6 +165,8 @@ class FunctionKnowledge:
     reads_grad: bool = False
     reads_graph: bool = False
     asserts: bool = False
+    stored: set[int] = field(default_factory=set)
+    """The parameters that it stores as they are, where others find them."""
     names_forces: bool = False
     forces_in: set[Anchor | None] = field(default_factory=set)
     """The outermost loops in which they are named; ``None``: outside of loops."""
