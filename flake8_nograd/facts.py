@@ -222,7 +222,7 @@ class Loop:
     function: Function | None
     parent: Loop | None
     iterates: Value
-    """Of a ``while``: nothing known."""
+    """Of a ``while``: nothing known. Of ``model.parameters()``: with the label of the model."""
     statement: Anchor
     is_comprehension: bool = False
     binds: tuple[str, ...] = ()

@@ -148,7 +148,7 @@ class Loops:
         context = self.context
         function = context.function()
         loops = context.here.loops
-        if iterated.kind in COLLECTIONS_OF_DATA | {Kind.PLAIN} and iterated.source:
+        if iterated.kind in COLLECTIONS_OF_DATA | {Kind.PLAIN, Kind.PARAMETERS} and iterated.source:
             iterated = replace(iterated, label=iterated.source)
         return Loop(
             node,

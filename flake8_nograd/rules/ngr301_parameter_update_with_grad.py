@@ -68,7 +68,7 @@ from collections.abc import Iterator
 
 from .. import naming, torch_classes
 from ..edits import ENABLE_GRAD, Decorate, Edit, Fix, Wrap
-from ..facts import FileFacts, Function, Guard, Kind, Leaf, Manner, Place, Role, Value, Write
+from ..facts import Call, FileFacts, Function, Guard, Kind, Leaf, Manner, Place, Role, Value, Write
 from ..grad import Answer, GradMode
 from ..rule import Finding, rule
 from ..updating import updates_by_passes
@@ -179,17 +179,50 @@ def _is_new(facts: FileFacts, write: Write, freezing: list[Place]) -> bool:
     A constructor what no other method of the class freezes, a function a layer of torch's.
     """
     function = write.place.function
-    root, _, rest = write.target.label.partition(".")
-    if function is None or not rest:
+    whole = _whole_of(write)
+    root, _, rest = (whole or write.target.label).partition(".")
+    if function is None or not (whole or rest):
         return False
     if root == "self":
-        return function.name == "__init__" and all(
-            place.function is None or place.function.owner is not function.owner for place in freezing
+        return (
+            function.name == "__init__"
+            and all(place.function is None or place.function.owner is not function.owner for place in freezing)
+            and (not whole or _is_made_new(facts, function, whole, freezing))
         )
-    bound = [each for each in facts.assignments if each.place.function is function and each.target.label == root]
+    return _is_made_new(facts, function, root, freezing)
+
+
+def _whole_of(write: Write) -> str:
+    """Of the variable of a loop: what its parameters are of, ``for p in self.layers.parameters()``."""
+    found = (loop for loop in reversed(write.place.loops) if write.target.label.partition("[")[0] in loop.binds)
+    loop = next(found, None)
+    return loop.iterates.label if loop is not None and loop.iterates.kind is Kind.PARAMETERS else ""
+
+
+def _is_made_new(facts: FileFacts, function: Function, label: str, freezing: list[Place]) -> bool:
+    """Whether a function makes a module there, with all that is in it, and of no class that freezes itself."""
+    owners = {place.function.owner.name for place in freezing if place.function is not None and place.function.owner}
+    bound = [each for each in facts.assignments if each.place.function is function and each.target.label == label]
     return bool(bound) and all(
-        each.value.made_at is each.expression and torch_classes.is_model_class(each.value.api) for each in bound
+        each.value.made_at is each.expression
+        and (torch_classes.is_model_class(each.value.api) or (each.value.kind is Kind.MODEL and not each.value.api))
+        and owners.isdisjoint(read.label for read in each.reads)
+        and not any(_takes_in(call) for call in facts.calls if call.anchor is each.expression)
+        for each in bound
     )
+
+
+def _takes_in(call: Call) -> bool:
+    """Whether it is handed what may be a module that was there before, and a part of it afterwards."""
+    given = (*call.arguments, *(value for _, value in call.keywords))
+    return any(
+        each.label and (each.kind is Kind.MODEL or call.api in CONTAINERS or naming.sounds_like_model(each.label))
+        for each in given
+    )
+
+
+CONTAINERS = frozenset({"torch.nn.Sequential", "torch.nn.ModuleList", "torch.nn.ModuleDict"})
+"""Modules of what they are handed."""
 
 
 def _is_no_weight(value: Value) -> bool:
