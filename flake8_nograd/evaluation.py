@@ -271,7 +271,8 @@ def _in_eval_mode(facts: FileFacts, each: Forward, uses: list[Use]) -> bool:
             return False
     if each.evaluated is Evaluated.CONSTRUCTOR:
         # A model that its owner put in eval mode may be a feature extractor that gradients pass through.
-        if not _gives_values(facts, uses) and (function is None or not naming.sounds_like_evaluation(function.name)):
+        named = function is not None and naming.sounds_like_evaluation(function.name)
+        if not (_gives_values(facts, uses) or named or each.invented):
             return False
     if needs_gradients(facts, each, uses) or _tries_out(facts, each, uses):
         return False
@@ -360,7 +361,7 @@ def _gives_predictions(facts: FileFacts, each: Forward, uses: list[Use]) -> bool
         # Who calls a private method, perhaps from a base class in another file, is judged instead; and who hands
         # a model in evaluation mode to a class, of which others may make objects that train.
         return (
-            named
+            (named or (each.evaluated is Evaluated.CONSTRUCTOR and each.invented))
             and not function.is_private
             and runs_itself(facts, each) is None
             and (each.evaluated is not Evaluated.CONSTRUCTOR or _is_put_by_its_class(facts, function))
@@ -408,9 +409,15 @@ def _acts(facts: FileFacts, each: Forward, function: Function) -> bool:
 
 
 def _is_for_nothing_else(facts: FileFacts, each: Forward) -> bool:
-    """Whether the very model that was put in evaluation mode is run, and the file hooks into no module."""
+    """Whether the very model that was put in evaluation mode is run, and no hook differentiates what it takes of it.
+
+    The file has none, or the pass only tries the model: by noise, or between two steps of training.
+    """
     put = any(switch.model.label == each.model.label for switch in facts.mode_switches)
-    return put and not hooking_in(facts)
+    tries = each.invented or resumes_training(facts, each)
+    return put and (
+        not hooking_in(facts) or (tries and not any(function.reads_graph for function in facts.functions))
+    )
 
 
 def _is_forward(function: Function) -> bool:

@@ -11,7 +11,7 @@ from .. import torch_classes
 from ..facts import Kind, Purpose
 from ..grad import Answer
 from . import lookup
-from .aspects import Aspect
+from .aspects import Aspect, is_part
 from .binding import Bindings
 from .conditions import asked as asked_of_parameters
 from .conditions import outcome, suffices
@@ -94,11 +94,18 @@ class Branches:
             self._switched_either_way(node.test, after)
 
     def _switched_either_way(self, test: cst.BaseExpression, after: State) -> None:
-        """``if model.training: model.eval()``: it is in evaluation mode below, whatever it was in."""
+        """``if model.training: model.eval()``: it is in evaluation mode below, whatever it was in.
+
+        ``if model is not None: model.eval()``: whoever runs it has come that way.
+        """
         if isinstance(test, cst.Attribute) and test.attr.value == "training":
             setting = after.settings[Aspect.TRAINING].get(path := path_of(test.value))
             if setting is not None and setting.answer is Answer.NO:
                 self.context.state.settings[Aspect.TRAINING][path] = setting
+        asked = _asked_to_be_there(test)
+        for aspect, table in after.settings.items() if asked and after.reached else ():
+            there = {path: setting for path, setting in table.items() if path == asked or is_part(path, asked)}
+            self.context.state.settings[aspect].update(there)
 
     def _narrowed(self, test: cst.BaseExpression) -> None:
         """``isinstance(m, nn.Linear)``, ``type(m) == nn.Linear``: where the test holds, ``m`` is a module.
@@ -227,6 +234,19 @@ class Branches:
         context.recorder.quiet += 1
         self.run(final.body)
         context.recorder.quiet -= 1
+
+
+def _asked_to_be_there(test: cst.BaseExpression) -> str:
+    """The access path of what a test asks to be something: ``if model is not None:``, ``if self.teacher:``."""
+    match test:
+        case cst.Comparison(
+            left=asked,
+            comparisons=[cst.ComparisonTarget(operator=cst.IsNot() | cst.NotEqual(), comparator=cst.Name(value="None"))],
+        ):
+            return path_of(asked)
+        case cst.Name() | cst.Attribute():
+            return path_of(test)
+    return ""
 
 
 def _raises(body: cst.BaseSuite) -> bool:

@@ -43,10 +43,17 @@ class ClassKnowledge:
         """The models that one method makes, which it alone puts in a mode: ``load``, whenever it is called."""
         for maker, table in self.left.items():
             for path, setting in table.items():
-                switching = [self.retrains[whole] for whole in self.retrains if is_part(f"{path}.", whole)]
-                attribute = root_of(path.removeprefix("self."))
-                if self.makers.get(attribute) == {maker} and all(each == {maker} for each in switching):
+                if self._is_of(maker, path):
                     yield maker, path, setting
+
+    def made_alone(self, maker: Def) -> Iterator[str]:
+        """The attributes of ``self`` that a method makes, and nobody else makes or puts in a mode."""
+        yield from (path for path in (f"self.{name}" for name in self.makers) if self._is_of(maker, path))
+
+    def _is_of(self, maker: Def, path: str) -> bool:
+        switching = [self.retrains[whole] for whole in self.retrains if is_part(f"{path}.", whole)]
+        attribute = root_of(path.removeprefix("self."))
+        return self.makers.get(attribute) == {maker} and all(each == {maker} for each in switching)
 
     def is_kept_so(self, aspect: Aspect, path: str, setting: Setting) -> bool:
         """Whether those who handed a model in have not put it in something else since."""

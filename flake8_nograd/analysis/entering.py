@@ -147,6 +147,7 @@ def _settings(context: Context, node: Def, owner: cst.ClassDef | None, known: Fu
                 path == other or is_part(path, other) for other in table
             ):
                 table[path] = Setting(setting.answer, Evaluated.CONSTRUCTOR)
+    state.alone = frozenset(constructed.made_alone(node))
     for maker, path, setting in constructed.loaded():
         if maker is not node and setting.answer is Answer.NO and constructed.is_kept_so(Aspect.TRAINING, path, setting):
             state.settings[Aspect.TRAINING].setdefault(path, Setting(setting.answer, Evaluated.CONSTRUCTOR))

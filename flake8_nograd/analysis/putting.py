@@ -74,8 +74,19 @@ def reached(context: Context, value: Abstract) -> Abstract:
     return replace(value, requires_grad=value.requires_grad | setting.answer.opposite())
 
 
-def put(context: Context, aspect: Aspect, path: str, answer: Answer, where: Evaluated = Evaluated.HERE) -> None:
-    """A model is put in a mode, or frozen, here, under all the names that hold it or parts of it."""
+def put(
+    context: Context,
+    aspect: Aspect,
+    path: str,
+    answer: Answer,
+    where: Evaluated = Evaluated.HERE,
+    *,
+    by_method: bool = False,
+) -> None:
+    """A model is put in a mode, or frozen, here, under all the names that hold it or parts of it.
+
+    Or another method of the object does so, of which that is noted.
+    """
     table = context.state.settings[aspect]
     names = _names_of(context, path, of_wholes=aspect is Aspect.FROZEN)
     source = context.state.names.get(path, UNKNOWN).source
@@ -104,7 +115,8 @@ def put(context: Context, aspect: Aspect, path: str, answer: Answer, where: Eval
             resets[key] = resets.get(key, Setting(answer, where)) | Setting(answer, where)
     # What is marked makes what is known of its parts obsolete.
     for name, certain in sorted(names.items(), key=lambda each: each[1]):
-        mark(context, aspect, name, answer if certain else answer | setting_of(table, name).answer, where)
+        left = answer if certain else answer | setting_of(table, name).answer
+        mark(context, aspect, name, left, where, by_method=by_method and name == path)
 
     for whole in (path, *(name for name, certain in names.items() if not certain and name != path)):
         target = context.state.names.get(whole)
@@ -193,7 +205,15 @@ def put_elsewhere(context: Context, owner: Definition | None, aspect: Aspect, pa
         put(context, aspect, outer, answer | before.answer, Evaluated.NOT)
 
 
-def mark(context: Context, aspect: Aspect, path: str, answer: Answer, where: Evaluated = Evaluated.HERE) -> None:
+def mark(
+    context: Context,
+    aspect: Aspect,
+    path: str,
+    answer: Answer,
+    where: Evaluated = Evaluated.HERE,
+    *,
+    by_method: bool = False,
+) -> None:
     """What is known of a model under one of its names, for callers as well."""
     note(context, aspect, path, answer, where)
     learning = context.learning()
@@ -203,7 +223,7 @@ def mark(context: Context, aspect: Aspect, path: str, answer: Answer, where: Eva
             certain = Answer.UNKNOWN if context.here.by_chance else answer
             learning.ways.setdefault(path, set()).add((frozenset(context.here.requires), certain))
     owner = context.here.owner
-    if owner is not None and path.split(".")[0] == "self":
+    if owner is not None and path.split(".")[0] == "self" and not by_method:
         function = context.here.function
         if function is not None and not (isinstance(function, cst.FunctionDef) and function.name.value == "__init__"):
             context.learned.classes[owner].retrains.setdefault(path, set()).add(function)

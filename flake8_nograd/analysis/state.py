@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import libcst as cst
 
-from ..facts import Kind
+from ..facts import Evaluated, Kind
 from ..grad import ANYTHING, KEEP, Answer, Shift
 from .aspects import ModelSettings, Setting, is_part, no_settings, setting_of
 from .value import Abstract, Leaving, replace
@@ -33,11 +33,13 @@ class State:
     reached: bool = True
     outer: dict[str, Abstract] = field(default_factory=dict)
     """What names that are not of this function hold in branches that do not bind them; one for all branches."""
+    alone: frozenset[str] = frozenset()
+    """The models of ``self`` that nobody but this function makes and puts in a mode: ``self.net``."""
 
     def fork(self) -> State:
         """A copy for one branch."""
         settings = {aspect: dict(table) for aspect, table in self.settings.items()}
-        return State(self.mode, dict(self.names), settings, dict(self.turns), self.reached, self.outer)
+        return State(self.mode, dict(self.names), settings, dict(self.turns), self.reached, self.outer, self.alone)
 
     def become(self, other: State) -> None:
         """Take over what another state knows."""
@@ -69,6 +71,7 @@ class State:
             {aspect: self._joined(table, other, other.settings[aspect]) for aspect, table in self.settings.items()},
             _met(self.turns, other.turns),
             outer=self.outer,
+            alone=self.alone,
         )
 
     def hold(self, name: str, value: Abstract, before: Abstract) -> None:
@@ -87,8 +90,21 @@ class State:
             elif path in others and root in other.names and root not in self.names:
                 joined[path] = others[path]
             else:
-                joined[path] = setting_of(mine, path) | setting_of(others, path)
+                one, two = setting_of(mine, path), setting_of(others, path)
+                if self._makes(path, other):
+                    joined[path] = _as_made(one, two)
+                elif other._makes(path, self):
+                    joined[path] = _as_made(two, one)
+                else:
+                    joined[path] = one | two
         return joined
+
+    def _makes(self, path: str, other: State) -> bool:
+        """Whether this way makes a model of ``self`` that only this function makes: ``if self.net is None:``."""
+        return any(
+            (path == each or is_part(path, each)) and each in self.names and each not in other.names
+            for each in self.alone
+        )
 
     def same(self, other: State) -> bool:
         """Whether nothing was learned: a loop has settled."""
@@ -125,6 +141,12 @@ class State:
         for table in self.settings.values():
             for name in [name for name in table if is_part(name, path)]:
                 del table[name]
+
+
+def _as_made(made: Setting, other: Setting) -> Setting:
+    """What a model is in that is made on one way: who runs it has come that way, now or before."""
+    answer = made.answer | other.answer if other.is_set else made.answer
+    return Setting(answer, Evaluated.CONSTRUCTOR, made.is_set or other.is_set)
 
 
 def mutated(

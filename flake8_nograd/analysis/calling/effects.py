@@ -59,7 +59,8 @@ class Effects:
             if aspect is Aspect.FROZEN and handed is not None and handed.kind in {Kind.PARAMETER, Kind.PARAMETERS}:
                 self._went_through(handed, setting.answer)
             elif paths.get(root):
-                put(context, aspect, paths[root] + path[len(root) :], answer, Evaluated.CALLEE)
+                own = paths[root] == "self" and known.owner is not None and known.owner is context.here.owner
+                put(context, aspect, paths[root] + path[len(root) :], answer, Evaluated.CALLEE, by_method=own)
         if given.starred and known.alters:
             left = reduce(or_, known.alters.values())
             for each in [part for handed in given.all() for part in contents(handed)]:
@@ -82,7 +83,8 @@ class Effects:
             else:
                 given.positional[position - bound] = altered
         for definition, name, parameter in known.binds:
-            self._bound(definition, name, None if parameter is None else paths.get(known.parameters[parameter], ""))
+            holder = None if parameter is None else paths.get(known.parameters[parameter], "")
+            self._bound(definition, name, holder, is_settled=self._makes_alone(known, definition, name))
         for position, places in known.keeps.items():
             handed = given.at(position - bound, known.parameters[position])
             if handed is not None:
@@ -96,7 +98,18 @@ class Effects:
             self._changed_by_made(scope, name, value)
             self._rebound(node, known, scope, name, value)
 
-    def _bound(self, owner: cst.ClassDef, name: str, holder: str | None) -> None:
+    def _makes_alone(self, known: FunctionKnowledge, owner: cst.ClassDef, name: str) -> bool:
+        """Whether only this method binds the attribute to a model, and what it has put that in is known."""
+        learned = self.context.known.classes.get(owner)
+        path = f"self.{name}"
+        return (
+            owner is known.owner
+            and learned is not None
+            and path in learned.made_alone(known.node)
+            and (known.node, Aspect.TRAINING, path) in known.puts
+        )
+
+    def _bound(self, owner: cst.ClassDef, name: str, holder: str | None, *, is_settled: bool) -> None:
         """A call has perhaps bound an attribute of an object, or of any of a class."""
         context, learning = self.context, self.context.learning()
         if learning is not None and holder != "":
@@ -114,7 +127,8 @@ class Effects:
                 continue
             found = lookup.attribute(context, owner, name)
             after = UNKNOWN if found is None else replace(found, parameter=None, identity=frozenset())
-            perhaps_rebound(context, path, after)
+            if not is_settled:
+                perhaps_rebound(context, path, after)
             if path in names:
                 context.state.forget_under(path)
                 names[path] |= model_state.of_some_mode(after)
