@@ -415,9 +415,7 @@ def _is_for_nothing_else(facts: FileFacts, each: Forward) -> bool:
     """
     put = any(switch.model.label == each.model.label for switch in facts.mode_switches)
     tries = each.invented or resumes_training(facts, each)
-    return put and (
-        not hooking_in(facts) or (tries and not any(function.reads_graph for function in facts.functions))
-    )
+    return put and (not hooking_in(facts) or (tries and not any(function.reads_graph for function in facts.functions)))
 
 
 def _is_forward(function: Function) -> bool:

@@ -236,13 +236,31 @@ def hooking_in(facts: FileFacts) -> list[Call]:
     return [call for call in facts.calls if call.api[1:] in torch_api.FORWARD_HOOK_REGISTRARS]
 
 
-def differentiates_in_hooks(facts: FileFacts) -> bool:
-    """Whether what the file hooks into modules asks for gradients, in the middle of a forward pass."""
-    hooked = {
+def _hooked(facts: FileFacts) -> set[str]:
+    """The names of what the file hooks into forward passes."""
+    return {
         each.label.rpartition(".")[2]
         for call in hooking_in(facts)
         for each in (*call.arguments, *(value for _, value in call.keywords))
     }
+
+
+@lru_cache(maxsize=1)  # of the file at hand
+def run_by_hooks(facts: FileFacts) -> frozenset[Function]:
+    """The functions that are hooked into forward passes, and what they call: those of training run them as well."""
+    hooked, statements = _hooked(facts), {call.place.statement for call in hooking_in(facts)}
+    makers = {call.function for call in facts.calls if call.place.statement in statements} - {None}
+    hooks = {
+        function
+        for function in facts.functions
+        if function.guard is Guard.ELSEWHERE and (function.name in hooked or function.parent in makers)
+    }
+    return called_by(facts, hooks) | hooks
+
+
+def differentiates_in_hooks(facts: FileFacts) -> bool:
+    """Whether what the file hooks into modules asks for gradients, in the middle of a forward pass."""
+    hooked = _hooked(facts)
     going_back = {each.place.function for each in facts.backwards if each.place.function is not None}
     return bool(hooked) and any(
         function.name in hooked or function.guard is Guard.ELSEWHERE for function in _with_callers(facts, going_back)

@@ -241,7 +241,9 @@ def _asked_to_be_there(test: cst.BaseExpression) -> str:
     match test:
         case cst.Comparison(
             left=asked,
-            comparisons=[cst.ComparisonTarget(operator=cst.IsNot() | cst.NotEqual(), comparator=cst.Name(value="None"))],
+            comparisons=[
+                cst.ComparisonTarget(operator=cst.IsNot() | cst.NotEqual(), comparator=cst.Name(value="None"))
+            ],
         ):
             return path_of(asked)
         case cst.Name() | cst.Attribute():

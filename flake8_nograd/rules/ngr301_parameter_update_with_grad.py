@@ -72,6 +72,7 @@ from ..facts import Call, FileFacts, Function, Guard, Kind, Leaf, Manner, Place,
 from ..grad import Answer, GradMode
 from ..rule import Finding, rule
 from ..updating import updates_by_passes
+from ..wanting import run_by_hooks
 
 
 @rule(
@@ -99,7 +100,11 @@ def check(facts: FileFacts) -> Iterator[Finding]:
 def _raises(facts: FileFacts, write: Write) -> bool:
     function = write.place.function
     return (
-        (write.place.grad is GradMode.ON or write.place.on_for_some_caller)
+        (
+            write.place.grad is GradMode.ON
+            or write.place.on_for_some_caller
+            or (write.place.presumed_on and function in run_by_hooks(facts))
+        )
         and write.target.leaf is not None
         and write.target.requires_grad is Answer.YES
         and write.manner is not Manner.DATA
