@@ -86,6 +86,8 @@ class Leaf(Enum):
     REGISTERED = "assigned nn.Parameter"
     REQUIRES_GRAD = "made with requires_grad"
     HAS_GRAD = "its .grad is read"
+    ASKED = "a condition says so"
+    """``if p.requires_grad:`` of a parameter, whatever somebody has frozen."""
 
 
 class Value(NamedTuple):

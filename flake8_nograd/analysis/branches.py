@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import libcst as cst
 
 from .. import torch_classes
-from ..facts import Kind, Purpose
+from ..facts import Kind, Leaf, Purpose
 from ..grad import Answer
 from . import lookup
 from .aspects import Aspect, is_part
@@ -21,7 +21,10 @@ from .reading import path_of, places_in
 from .state import State
 from .switches import Switches
 from .unwinding import Unwinding
-from .value import NONE, UNKNOWN, replace
+from .value import NONE, UNKNOWN, Abstract, replace
+
+Flagged = dict[str, tuple[Abstract, Abstract]]
+"""By name: what it held before a condition, and what it holds where that says whether gradients are required."""
 
 
 @dataclass(slots=True)
@@ -55,6 +58,7 @@ class Branches:
         unless_true, unless_false = (not suffices(context, node.test, holds=holds) for holds in (True, False))
         context.here.requires, context.here.by_chance = (*requires, *where_true), by_chance or unless_true
         self._narrowed(node.test)
+        where_asked = self._flagged(node.test, holds=True)
         known = outcome(context, node.test)
         if known is not Answer.NO and (test.constant is not False or not isinstance(node.test, cst.Name)):
             self.run(node.body)
@@ -65,6 +69,7 @@ class Branches:
         left = not after.reached and not _raises(node.body)
         by_chance_below = by_chance or (left and unless_false)
         context.state.become(before)
+        unless_asked = self._flagged(node.test, holds=False)
         context.here.branches = (*branches, (node.test, False))
         context.here.requires, context.here.by_chance = (*requires, *where_false), by_chance or unless_false
         if known is Answer.YES:
@@ -89,7 +94,10 @@ class Branches:
             *(where_false if not after.reached else ()),
             *(where_true if not context.state.reached else ()),
         )
+        either = after.reached and context.state.reached
+        held = _as_before(after, where_asked, context.state, unless_asked) if either else {}
         context.state.become(context.state.join(after))
+        context.state.names.update(held)
         if node.orelse is None:
             self._switched_either_way(node.test, after)
 
@@ -106,6 +114,17 @@ class Branches:
         for aspect, table in after.settings.items() if asked and after.reached else ():
             there = {path: setting for path, setting in table.items() if path == asked or is_part(path, asked)}
             self.context.state.settings[aspect].update(there)
+
+    def _flagged(self, test: cst.BaseExpression, *, holds: bool) -> Flagged:
+        """``if p.requires_grad:`` of a parameter; gives what its name held before, and holds now."""
+        names, found = self.context.state.names, {}
+        for name, answer in _flags(test, holds):
+            value = names.get(name, UNKNOWN)
+            if value.kind is Kind.PARAMETER and value.leaf is not None:
+                leaf = Leaf.ASKED if answer is Answer.YES else value.leaf
+                names[name] = replace(value, requires_grad=answer, leaf=leaf)
+                found[name] = value, names[name]
+        return found
 
     def _narrowed(self, test: cst.BaseExpression) -> None:
         """``isinstance(m, nn.Linear)``, ``type(m) == nn.Linear``: where the test holds, ``m`` is a module.
@@ -234,6 +253,29 @@ class Branches:
         context.recorder.quiet += 1
         self.run(final.body)
         context.recorder.quiet -= 1
+
+
+def _flags(test: cst.BaseExpression, holds: bool) -> Iterator[tuple[str, Answer]]:
+    """Which names surely require gradients, or surely do not, where a test holds, or does not."""
+    match test:
+        case cst.UnaryOperation(operator=cst.Not(), expression=inner):
+            yield from _flags(inner, not holds)
+        case cst.BooleanOperation(left=left, operator=operator, right=right):
+            if isinstance(operator, cst.And) is holds:
+                yield from _flags(left, holds)
+                yield from _flags(right, holds)
+        case cst.Attribute(value=cst.Name(value=name), attr=cst.Name(value="requires_grad")):
+            yield name, Answer.YES if holds else Answer.NO
+
+
+def _as_before(one: State, where: Flagged, other: State, unless: Flagged) -> dict[str, Abstract]:
+    """What names hold again below that were only asked for their flag, on both ways."""
+    return {
+        name: before
+        for name, (before, _) in {**where, **unless}.items()
+        if one.names.get(name) is where.get(name, (before, before))[1]
+        and other.names.get(name) is unless.get(name, (before, before))[1]
+    }
 
 
 def _asked_to_be_there(test: cst.BaseExpression) -> str:

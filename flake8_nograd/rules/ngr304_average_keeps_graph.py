@@ -146,7 +146,8 @@ def _is_kept(facts: FileFacts, write: Write) -> bool:
 
 def _is_weight(value: Value) -> bool:
     """Whether it is a parameter of a model, gone through with the others."""
-    return value.kind is Kind.PARAMETER and value.leaf is Leaf.PARAMETERS and value.requires_grad is Answer.YES
+    gone_through = value.leaf in {Leaf.PARAMETERS, Leaf.ASKED}
+    return value.kind is Kind.PARAMETER and gone_through and value.requires_grad is Answer.YES
 
 
 def _is_average(facts: FileFacts, bound: Assignment) -> bool:
