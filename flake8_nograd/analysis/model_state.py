@@ -21,7 +21,11 @@ def settled(context: Context, value: Abstract) -> Abstract:
     """A model with the mode it is in now, for when it loses the name that says it."""
     if value.kind is not Kind.MODEL or not value.label:
         return value
-    return replace(value, training=training(context, value), frozen=frozen_setting(context, value))
+    setting = frozen_setting(context, value)
+    if setting.answer is not Answer.YES and _differs_in_part(context, value.label, Answer.NO):
+        # The names of its parts go as well.
+        setting = Setting(Answer.UNKNOWN, Evaluated.NOT)
+    return replace(value, training=training(context, value), frozen=setting)
 
 
 def training(context: Context, model: Abstract) -> Setting:
