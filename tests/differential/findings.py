@@ -17,8 +17,8 @@ from .running import Run, run
 
 SAVED = "Inference tensors cannot be saved for backward"
 """What a forward pass may raise only while it records a graph."""
-AUGMENTED = re.compile(r"[-+*/]=")
-"""What it does to something of which nothing is known, is not known: it may be a number."""
+PERHAPS_NO_TENSOR = re.compile(r"[-+*/]=|\] = ")
+"""What it does to something of which nothing is known, is not known: that may be a number, or a dictionary."""
 FREEZES = re.compile(r"requires_grad_\(\w|\.requires_grad = (?!True)")
 """NGR301 is silent on weights of models, by its choice, in files that freeze some."""
 
@@ -176,7 +176,7 @@ def _check_writes_missed(
         found.failures["NGR301"] += 1
         found.foreseen["NGR301"] += speaks
         if row is None:
-            if not AUGMENTED.search(source.line(line)):
+            if not PERHAPS_NO_TENSOR.search(source.line(line)):
                 found.wrong.append(Wrong("write", f"line {line}", "nothing", "it fails"))
         elif _is_a_leaf(row) and not speaks and not _may_be_frozen(found, row):
             found.wrong.append(Wrong("NGR301", f"line {line}", "nothing", "the write fails, by known facts"))
