@@ -77,7 +77,7 @@ class Calls:
                 context.state.mode = ANYTHING
             for each in given.positional:
                 if each.kind is Kind.FUNCTION:
-                    return replace(each, shift=callee.shift.then(each.shift or KEEP))
+                    return replace(each, shift=callee.shift.then(each.shift or KEEP), parameter=None)
             return replace(callee, kind=Kind.FUNCTION, definitions=())
         if callee.kind is Kind.FUNCTION and callee.shift is not None:
             return self._shifted(node, callee, callee.shift, given)

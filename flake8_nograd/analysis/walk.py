@@ -12,7 +12,7 @@ from .branches import Branches
 from .class_knowledge import ClassKnowledge
 from .context import Context
 from .defining import Deferred, Definitions
-from .entering import enter, gives_arrays, role_of
+from .entering import enter, gives_arrays, parameters_of, role_of
 from .expressions import Expressions
 from .function_knowledge import Flags, FunctionKnowledge
 from .importing import Imports
@@ -170,8 +170,11 @@ class Walk(cst.CSTVisitor):
         context = self.context
         value = self._returned(node, context.marked(self.expressions.of(node.value)))
         learning = context.learning()
-        if learning is not None and value.kind is Kind.FUNCTION and value.shift is not None and not value.definitions:
-            learning.wraps = value.shift
+        if learning is not None and value.kind is Kind.FUNCTION and value.shift is not None:
+            first = parameters_of(learning.node.params)[:1]
+            # What it was handed, wrapped: a function of the file, or any that it decorates.
+            if not value.definitions or value.identity.intersection(first):
+                learning.wraps = value.shift
         if learning is not None and not learning.is_generator and not self.dead:
             value = self._leave(learning, value)
             learning.returns = value if learning.returns is None else learning.returns | value

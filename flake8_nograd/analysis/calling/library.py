@@ -120,7 +120,7 @@ class Library:
             return switch
         if function.kind is Kind.FUNCTION:
             shift = INFERENCE if switch.api == "torch.inference_mode" else switch.shift
-            return replace(function, shift=shift.then(function.shift or KEEP))
+            return replace(function, shift=shift.then(function.shift or KEEP), parameter=None)
         # The others take nothing else; inference mode takes a flag.
         return switch if switch.api == "torch.inference_mode" else replace(switch, kind=Kind.FUNCTION)
 
