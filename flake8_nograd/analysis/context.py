@@ -10,7 +10,7 @@ import libcst as cst
 from .. import naming
 from ..facts import LEAVING, Evaluated, InferenceUse, Kind, LazyRun, Loss, Place, Purpose, Use
 from ..grad import ANYTHING, KEEP, Answer, GradMode, Shift
-from .aspects import Aspect, Setting, setting_of
+from .aspects import Aspect, Setting, root_of, setting_of
 from .function_knowledge import GRAD, Caller, FunctionKnowledge
 from .knowledge import Knowledge
 from .recorder import Recorder, Surroundings
@@ -201,13 +201,24 @@ class Context:
         known = self.function()
         # What the last walk has seen below counts as well: ``if x: return``, and then ``model.eval()``.
         for key in dict.fromkeys((*learning.marks, *(known.marks if known is not None else ()))):
-            _, aspect, path = key
+            owner, aspect, path = key
             setting = setting_of(self.state.settings[aspect], path)
+            if setting.is_set and owner is learning.node and self.is_bound_anew(path):
+                setting = Setting(Answer.UNKNOWN, Evaluated.NOT)
             untouched = not setting.is_set or setting.where in {Evaluated.CALLER, Evaluated.CONSTRUCTOR}
             if aspect is Aspect.TRAINING and untouched:
                 learning.ways.setdefault(path, set()).add((frozenset(self.here.requires), Answer.UNKNOWN))
             before = table.get(key)
             table[key] = setting if before is None else setting | before
+
+    def is_bound_anew(self, path: str) -> bool:
+        """Whether an access path begins with a parameter's name that holds, or may hold, something else by now."""
+        learning, root = self.learning(), root_of(path)
+        held = self.state.names.get(root)
+        if learning is None or held is None or root not in learning.parameters:
+            return False
+        handed = self.state.names.get(as_handed_in(learning.parameters.index(root)), held)
+        return held.identity not in (handed.identity, frozenset({self.here.owner}))
 
     def parameter_in(self, value: Abstract) -> str:
         """The parameter of the function at hand that a value is, unchanged; empty, if it is none."""

@@ -220,7 +220,7 @@ def mark(
     if learning is not None:
         learning.marks[lookup.owner_of(context, path), aspect, path] = None
         if aspect is Aspect.TRAINING:
-            certain = Answer.UNKNOWN if context.here.by_chance else answer
+            certain = Answer.UNKNOWN if context.here.by_chance or context.is_bound_anew(path) else answer
             learning.ways.setdefault(path, set()).add((frozenset(context.here.requires), certain))
     owner = context.here.owner
     if owner is not None and path.split(".")[0] == "self" and not by_method:
