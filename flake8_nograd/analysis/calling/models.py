@@ -222,7 +222,9 @@ def _graph(forward: FunctionKnowledge, meets: Meets) -> Answer:
     if given.cut is not None and given.cut.is_certain and given.cut.how in NO_GRAD_CUTS:
         return Answer.NO
     if given.held:
-        return Answer.UNKNOWN  # It has been there before.
+        # It has been there before: under a decorator, nothing else is made.
+        guarded = not forward.own.of(GradMode.ON) & GradMode.ON and not forward.enables
+        return Answer.NO if guarded else Answer.UNKNOWN
     if given.kind is not Kind.TENSOR or given.cut is not None:
         return Answer.UNKNOWN  # It may have been recorded and dropped: ``argmax``.
     return (
