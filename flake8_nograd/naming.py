@@ -615,6 +615,16 @@ def sounds_like_no_grad(name: str) -> bool:
     return _NO_GRAD.search("_".join(words)) is not None
 
 
+FREEZING_WORDS = table("freeze freezing frozen")
+
+
+@cache
+def sounds_like_freezing(name: str) -> bool:
+    """Of a context manager: ``freezing(model.parameters())``, ``self.frozen_critic()``; not ``freeze_time``."""
+    words = words_of(name)
+    return _any(words, FREEZING_WORDS) and "time" not in words
+
+
 ATTACK_WORDS = table("""
     attack attacks attacker adversary adversarial adv pgd fgsm ifgsm mifgsm bim cw deepfool autoattack trades vat
     perturb perturbation adapt adaptation saliency gradcam cam explain attribution attributions attribute integrated

@@ -176,6 +176,10 @@ YES_AND_NO: dict[Callable[[str], bool], tuple[str, str]] = {
         "train_mode run_model evaluate model open autocast wraps property medieval_model inference_step "
         "NetForInference tools.context training.context inference.load",
     ),
+    naming.sounds_like_freezing: (
+        "freezing freeze_parameters self.frozen_critic frozen_context",
+        "freeze_time frozenset unfrozenish autocast model _",
+    ),
     naming.sounds_like_attack: (
         "attack pgd_attack fgsm adversary perturb adapt compute_saliency gradcam gradient_penalty PGD "
         "attackmethod get_grads fisher",

@@ -180,8 +180,10 @@ class Switches:
         known = self.expressions.calls.managers.entering(value)
         if known is not None:
             return known
-        if value.kind is Kind.UNKNOWN and isinstance(node, cst.Call) and self._perhaps_switches(_called(node)):
-            return ANYTHING, Leaving.RESTORES
+        if value.kind is Kind.UNKNOWN and isinstance(node, cst.Call):
+            # What is frozen while a block runs records as little as under no-grad.
+            if self._perhaps_switches(_called(node)) or naming.sounds_like_freezing(_called(node)):
+                return ANYTHING, Leaving.RESTORES
         if isinstance(node, cst.BooleanOperation | cst.IfExp):
             # One of several, of which not all are known.
             return ANYTHING, Leaving.RESTORES

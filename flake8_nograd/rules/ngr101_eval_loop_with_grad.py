@@ -61,6 +61,8 @@ What it assumes:
 
     - What is named for a guard (`with eval_mode(model):`, `with inference.context(model):`)
       is one, unless it stands beside `no_grad()` elsewhere in the file, and so needs it.
+    - So is what is named for freezing (`with freezing(model.parameters()):`): what is frozen
+      records nothing.
     - Where nobody in the file calls the function, and another file puts the model in
       evaluation mode, gradients are turned off there as well if a base class of that file
       makes the model, or if a result goes into `.numpy()`, or out of a function that says it
