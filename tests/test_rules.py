@@ -12,7 +12,12 @@ from flake8_nograd.source import Source
 from tests.cases import Case, cases
 
 CASES = cases("rules")
-each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+FOUND = [case for case in CASES if case.marks]
+"""Those in which something is found. In the others nothing is there to be mended, which is what they say."""
+
+
+def of_each(some: list[Case]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("case", some, ids=lambda case: case.name)
 
 
 def found(case: Case, text: str) -> list[tuple[int, str]]:
@@ -28,12 +33,17 @@ def diff(before: str, after: str) -> str:
     return "".join(f"{line}\n" for line in lines if not line.startswith(("---", "+++", "@@")))
 
 
-@each_case
+@of_each(CASES)
 def test_findings_equal_marks(case: Case) -> None:
     assert found(case, case.code) == case.marks
 
 
-@each_case
+@of_each([case for case in CASES if case.diff])
+def test_only_what_is_found_is_mended(case: Case) -> None:
+    assert case.marks
+
+
+@of_each(FOUND)
 def test_the_fix_is_the_expected_one(case: Case, request: pytest.FixtureRequest) -> None:
     result = mended(case, case.code)
     assert result.error is None
@@ -42,41 +52,31 @@ def test_the_fix_is_the_expected_one(case: Case, request: pytest.FixtureRequest)
         case.record(change)
     else:
         assert change == (case.diff or "")
+    cst.parse_module(result.source.text)
+    assert {each.code for each in result.remaining} <= {code for _, code in case.marks}
+    if change:
+        again = mended(case, result.source.text)
+        assert again.source.text == result.source.text
+        assert not again.fixed
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.unsafe], ids=lambda case: case.name)
+@of_each([case for case in CASES if case.unsafe])
 def test_an_unsafe_fix_is_not_applied_unasked(case: Case) -> None:
     unasked = fix(Source.of(case.code), case.settings)
-    assert unasked.source.text != mended(case, case.code).source.text
+    assert diff(case.code, unasked.source.text) != case.diff
 
 
-@each_case
-def test_fixed_text_is_settled(case: Case) -> None:
-    result = mended(case, case.code)
-    cst.parse_module(result.source.text)
-    again = mended(case, result.source.text)
-    assert again.source.text == result.source.text
-    assert not again.fixed
-    assert {each.code for each in result.remaining} <= {code for _, code in case.marks}
-
-
-@each_case
-def test_line_endings_do_not_matter(case: Case) -> None:
-    text = case.code.replace("\n", "\r\n")
+@of_each(CASES)
+def test_tabs_and_line_endings_do_not_matter(case: Case) -> None:
+    text = case.code.replace("    ", "\t").replace("\n", "\r\n")
     assert found(case, text) == case.marks
-    after = mended(case, text).source.text
-    assert after.replace("\r\n", "\n") == mended(case, case.code).source.text
-    assert "\n" not in after.replace("\r\n", "")
+    if case.marks:
+        after = mended(case, text).source.text
+        assert diff(case.code, after.replace("\r\n", "\n").replace("\t", "    ")) == (case.diff or "")
+        assert "\n" not in after.replace("\r\n", "")
 
 
-@each_case
-def test_tabs_do_not_matter(case: Case) -> None:
-    text = case.code.replace("    ", "\t")
-    assert found(case, text) == case.marks
-    assert mended(case, text).source.text.replace("\t", "    ") == mended(case, case.code).source.text
-
-
-@each_case
+@of_each(FOUND)
 def test_a_comment_silences_and_blocks_the_fix(case: Case) -> None:
     lines = case.code.splitlines()
     for number, _ in case.marks:
