@@ -94,18 +94,46 @@ def test_every_statement_has_a_visit() -> None:
     assert {each.__name__ for each in ours if f"visit_{each.__name__}" not in vars(Walk)} == set()
 
 
-@pytest.mark.parametrize("header", ["for x{0} in loader:", "while x[{0}]:"])
-def test_loops_in_loops_take_no_power_of_the_time(monkeypatch: pytest.MonkeyPatch, header: str) -> None:
-    """Each loop around adds turns; it must not multiply them."""
+@pytest.fixture
+def turns(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], int]:
+    """Tells how often the walk comes to a ``pass``."""
     from flake8_nograd.analysis.walk import Walk
 
     visit = Walk.visit_Pass
 
-    def turns(depth: int) -> int:
+    def of(code: str) -> int:
         seen: list[cst.Pass] = []
         monkeypatch.setattr(Walk, "visit_Pass", lambda walk, node: (seen.append(node), visit(walk, node))[1])
-        loops = "".join("    " * number + header.format(number) + "\n" for number in range(depth))
-        facts_of(cst.parse_module(loops + "    " * depth + "total = model(total)\n" + "    " * depth + "pass\n"))
+        facts_of(cst.parse_module(code))
         return len(seen)
 
-    assert turns(12) < 4 * turns(6)
+    return of
+
+
+def nested(depth: int, before: str, after: str) -> str:
+    """A function with a block in a block in a block."""
+    lines = [f"{'    ' * number}{before.format(number)}\n" for number in range(1, depth + 1)]
+    lines += [f"{'    ' * (depth + 1)}{each}\n" for each in ("total = model(total)", "pass")]
+    lines += [f"{'    ' * number}{after.format(number)}\n" for number in range(depth, 0, -1) if after]
+    return "def run(model, total, loader, x):\n" + "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("for x{0} in loader:", ""),
+        ("while x[{0}]:", ""),
+        ("try:", "finally: x[{0}].close(); pass"),
+    ],
+)
+def test_blocks_in_blocks_take_no_power_of_the_time(turns: Callable[[str], int], before: str, after: str) -> None:
+    """Each loop around adds turns, and each ``finally`` a way out; it must not multiply them."""
+    four, eight = (turns(nested(depth, before, after)) for depth in (4, 8))
+    assert eight < 4 * four
+
+
+def test_what_follows_in_a_try_walks_its_finally_no_more(turns: Callable[[str], int]) -> None:
+    """Where nothing changes that it mentions, the mode that it leaves is known."""
+    before, after = "def run(model, x):\n    try:\n", "    finally:\n        file.close()\n        pass\n"
+    few, many = (turns(before + "        x = model(x)\n" * count + after) for count in (2, 20))
+    assert many == few

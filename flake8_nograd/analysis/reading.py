@@ -158,6 +158,16 @@ def _collect(node: cst.CSTNode, found: list[tuple[str, cst.BaseExpression]]) -> 
         _collect(each, found)
 
 
+@lru_cache(maxsize=4096)
+def holders_in(node: cst.CSTNode) -> tuple[str, ...]:
+    """The names, attributes and items in a piece of code, and what each is an attribute or item of."""
+    found: list[tuple[str, cst.BaseExpression]] = []
+    _collect(node, found)
+    places = dict.fromkeys(place for place, _ in found)
+    parts = [place[:end] for place in places for end, sign in enumerate(place) if sign in ".["]
+    return tuple(dict.fromkeys((*places, *parts)))
+
+
 def _children(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
     """Without whitespace and punctuation; LibCST's own descent enters them, and takes five times as long."""
     for name in _fields(type(node)):
