@@ -218,7 +218,8 @@ class Switches:
                 return KEEP
             context.escapes(replace(value, kind=Kind.FUNCTION))
             context.framework_calls(value, GradMode.UNKNOWN)
-            return KEEP if self._is_generator(node) else value.shift
+            # One of another file may reach into a generator, as torch's own do; one of the file is left before it runs.
+            return KEEP if value.definitions and self._is_generator(node) else value.shift
         for definition in value.definitions:
             if not isinstance(definition, cst.ClassDef):
                 known = context.known.functions.get(definition)
