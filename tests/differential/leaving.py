@@ -38,6 +38,8 @@ def evaluation_with_others(writer: Writer) -> None:
         weight = f"weighted({weight})"
     is_method = way == "of self" or chance(20)
     inside, parameters = model, dict[str, Thing]()
+    if is_method and "self." in weight:
+        weight = writer.leaf()  # There, another object is ``self``.
     if is_method:
         writer.line("class Judge:")
         writer.line("    def __init__(self, model):")
