@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from flake8_nograd.differentiating import asks_for_the_mode
-from flake8_nograd.facts import Backward, FileFacts, Forward, Function, Leaf, Manner, Write
+from flake8_nograd.facts import Backward, FileFacts, Forward, Function, Kind, Leaf, Manner, Write
 from flake8_nograd.grad import Answer, GradMode
 from flake8_nograd.rule import Finding, Rule
 from flake8_nograd.source import Source
@@ -17,8 +17,11 @@ from .running import Run, run
 
 SAVED = "Inference tensors cannot be saved for backward"
 """What a forward pass may raise only while it records a graph."""
-PERHAPS_NO_TENSOR = re.compile(r"[-+*/]=|\] = ")
-"""What it does to something of which nothing is known, is not known: that may be a number, or a dictionary."""
+AUGMENTED = re.compile(r"[-+*/]=")
+"""What it does to something of which nothing is known, is not known: it may be a number."""
+ITEM = re.compile(r"\s*(\w+)\[.*\] = ")
+"""So is what this does: it may fill a dictionary."""
+TENSORS = {Kind.TENSOR, Kind.PARAMETER}
 FREEZES = re.compile(r"requires_grad_\(\w|\.requires_grad = (?!True)")
 """NGR301 is silent on weights of models, by its choice, in files that freeze some."""
 
@@ -176,10 +179,18 @@ def _check_writes_missed(
         found.failures["NGR301"] += 1
         found.foreseen["NGR301"] += speaks
         if row is None:
-            if not PERHAPS_NO_TENSOR.search(source.line(line)):
+            if not _may_be_no_tensor(facts, source.line(line)):
                 found.wrong.append(Wrong("write", f"line {line}", "nothing", "it fails"))
         elif _is_a_leaf(row) and not speaks and not _may_be_frozen(found, row):
             found.wrong.append(Wrong("NGR301", f"line {line}", "nothing", "the write fails, by known facts"))
+
+
+def _may_be_no_tensor(facts: FileFacts, text: str) -> bool:
+    """Whether a line changes what may be a number, or a dictionary: no binding of its name says that it is a tensor."""
+    item = ITEM.match(text)
+    if item is None:
+        return AUGMENTED.search(text) is not None
+    return not any(each.target.label == item[1] and each.value.kind in TENSORS for each in facts.assignments)
 
 
 def _is_a_leaf(row: Write) -> bool:
