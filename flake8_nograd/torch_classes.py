@@ -90,6 +90,9 @@ NN_BUT_NO_MODULE: frozenset[str] = within(
 CONTAINERS_OF_PARAMETERS: frozenset[str] = within("torch.nn", "ParameterList ParameterDict")
 """Modules in name, but never called."""
 
+CONTAINERS_OF_MODULES: frozenset[str] = within("torch.nn", "Sequential ModuleList ModuleDict")
+"""Modules of what they are handed."""
+
 
 def is_module_class(name: str) -> bool:
     """Whether it is a class of ``torch.nn`` whose instances are modules."""

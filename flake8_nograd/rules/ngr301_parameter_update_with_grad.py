@@ -16,6 +16,7 @@ module, an `nn.Parameter`, a tensor made with `requires_grad=True`, or one whose
 (`load_from(self, weights)`), and that nobody in the file calls, is left to the file
 that loads the whole. What a base class of an optimizer, in another file, gives back in
 the order that it was given it (`p, grad = self.as_real(p, grad)`) is taken to be the same.
+What is hooked into forward passes runs in the mode of the pass: in training, with gradients on.
 
 Example:
 
@@ -221,13 +222,14 @@ def _takes_in(call: Call) -> bool:
     """Whether it is handed what may be a module that was there before, and a part of it afterwards."""
     given = (*call.arguments, *(value for _, value in call.keywords))
     return any(
-        each.label and (each.kind is Kind.MODEL or call.api in CONTAINERS or naming.sounds_like_model(each.label))
+        each.label
+        and (
+            each.kind is Kind.MODEL
+            or call.api in torch_classes.CONTAINERS_OF_MODULES
+            or naming.sounds_like_model(each.label)
+        )
         for each in given
     )
-
-
-CONTAINERS = frozenset({"torch.nn.Sequential", "torch.nn.ModuleList", "torch.nn.ModuleDict"})
-"""Modules of what they are handed."""
 
 
 def _is_no_weight(value: Value) -> bool:

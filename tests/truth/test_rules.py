@@ -672,6 +672,21 @@ def test_torch_refuses_to_change_a_leaf_in_place(each: Update, leaf: str) -> Non
     assert error_of(lambda: ran(leaf_and(each.code, leaf))) == each.error
 
 
+@pytest.mark.parametrize("register", [nn.Module.register_forward_pre_hook, nn.Module.register_forward_hook])
+def test_a_hook_of_forward_passes_runs_in_the_mode_of_the_pass(register: Callable[[nn.Module, object], object]) -> None:
+    module = nn.Linear(2, 1)
+    before = module.weight.detach().clone()
+
+    def halved(*_: object) -> None:
+        module.weight.mul_(0.5)
+
+    register(module, halved)
+    assert error_of(lambda: module(torch.ones(1, 2))) == LEAF
+    with torch.no_grad():
+        module(torch.ones(1, 2))
+    torch.testing.assert_close(module.weight.detach(), before / 2)
+
+
 @each_update
 @pytest.mark.parametrize("leaf", LEAVES)
 def test_under_no_grad_it_works_and_the_leaf_stays_one(each: Update, leaf: str) -> None:

@@ -1036,6 +1036,15 @@ def test_parameterless_classes_exist(name: str) -> None:
     assert issubclass(resolve(name), nn.Module)
 
 
+@each(torch_classes.CONTAINERS_OF_MODULES)
+def test_a_container_of_modules_has_what_it_is_handed_as_a_part(name: str) -> None:
+    part = nn.Linear(2, 2)
+    made = (
+        resolve(name)({"part": part} if name.endswith("Dict") else [part]) if "Module" in name else nn.Sequential(part)
+    )
+    assert part in made.modules()
+
+
 def test_every_loss_without_weights_is_a_criterion() -> None:
     losses = {f"torch.nn.{name}" for name in module_names() if "Loss" in name} - torch_classes.NN_BUT_NO_MODULE
     assert losses - torch_classes.CRITERIA == {
