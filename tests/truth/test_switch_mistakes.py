@@ -101,6 +101,19 @@ def test_a_decorated_generator_goes_on_in_the_mode_of_its_decorator() -> None:
     assert list(generator()) == [True, False]
 
 
+def test_a_context_manager_that_decorates_a_generator_has_been_left_when_it_runs() -> None:
+    @contextlib.contextmanager
+    def quiet() -> Iterator[None]:
+        with torch.no_grad():
+            yield
+
+    @quiet()
+    def generator() -> Iterator[bool]:
+        yield gradients()
+
+    assert list(generator()) == [True]
+
+
 @pytest.mark.parametrize("switch", [torch.no_grad, torch.enable_grad])
 def test_a_decorated_generator_leaves_inference_mode_on_where_it_yields(switch: Callable[[], Made]) -> None:
     @switch()
