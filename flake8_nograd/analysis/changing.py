@@ -78,8 +78,9 @@ def changes_for_others(
 
     They may look before or after; ``after`` says what a generator finds that waits, if it is done then.
     """
+    roots = _roots_of(paths)
     for handed, parameters in context.known.handed.items():
-        for definition, position in parameters if _leads_there(context, paths, handed) else ():
+        for definition, position in parameters if _leads_there(context, paths, roots, handed) else ():
             known = context.known.functions[definition]
             held = known.handed(position)
             if held is not None:
@@ -94,8 +95,9 @@ def changes_for_others(
 
 def stored_by(context: Context, paths: set[str]) -> Iterator[tuple[cst.ClassDef, str]]:
     """The attributes of classes that keep what is reached by one of these names."""
+    roots = _roots_of(paths)
     for (owner, name), places in context.known.stored.items():
-        if any(_leads_there(context, paths, place) for place in places):
+        if any(_leads_there(context, paths, roots, place) for place in places):
             yield owner, name
 
 
@@ -114,9 +116,14 @@ def _found_changed(
             yield other, value, value | after
 
 
-def _leads_there(context: Context, paths: set[str], place: Holder) -> bool:
+def _roots_of(paths: set[str]) -> tuple[str, ...]:
+    """With what a name begins that has to do with one of these; few do, and many are asked."""
+    return tuple({root_of(path) for path in paths})
+
+
+def _leads_there(context: Context, paths: set[str], roots: tuple[str, ...], place: Holder) -> bool:
     scope, name = place
-    if not name.startswith(tuple(root_of(path) for path in paths)):
+    if not name.startswith(roots):
         return False
     related = any(path == name or is_part(path, name) or is_part(name, path) for path in paths)
     return related and scope is lookup.owner_of(context, name)
